@@ -1,0 +1,26 @@
+package features
+
+import "slices"
+
+// Core is the set core.v1: what every study gets.
+var Core = &Set{
+	Name:    "core.v1",
+	Version: "1.0.0",
+	Features: slices.Concat(
+		xAxis,
+		yAxis,
+		zAxis,
+		vm,
+		[]Feature{enmo},
+		mad,
+		angles,
+		temperatures,
+	),
+	Parameters: map[string]any{
+		"acceleration_step_g":   1e-6,
+		"temperature_step_degc": 1e-3,
+		"enmo_offset_g":         1,
+		"mad_window_s":          5,
+		"windows_s":             []int{5, 60, 900},
+	},
+}

@@ -1,0 +1,57 @@
+package features
+
+import "time"
+
+// EpochLength is the longest interval that NewEpoch takes.
+const EpochLength = 5 * time.Second
+
+// Lengths are the window lengths of the product, shortest first. Each is a whole
+// number of epochs.
+var Lengths = []time.Duration{EpochLength, time.Minute, 15 * time.Minute}
+
+// Samples are columns of one sensor in event-time order with distinct times:
+// nanoseconds since 1970 and micro-g. All columns have the same length.
+type Samples struct {
+	T       []int64
+	X, Y, Z []int32
+}
+
+// Readings are the temperature readings of one sensor in event-time order:
+// nanoseconds since 1970 and milli-degrees Celsius.
+type Readings struct {
+	T      []int64
+	MilliC []int32
+}
+
+// Epoch holds the mergeable accumulators of an interval: one epoch, or the
+// ordered combination of several that together span at most 15 minutes. The zero
+// value is an interval without samples and readings.
+type Epoch struct {
+	x, y, z moments
+	vm      magnitude
+	temp    temperature
+}
+
+// NewEpoch accumulates one epoch of at most 5 s. Both inputs may be empty.
+func NewEpoch(s Samples, r Readings) Epoch {
+	return Epoch{
+		x:    newMoments(s.X),
+		y:    newMoments(s.Y),
+		z:    newMoments(s.Z),
+		vm:   newMagnitude(s.X, s.Y, s.Z),
+		temp: newTemperature(r),
+	}
+}
+
+// Merge extends e by next, which lies later in event time. The order matters for
+// the float64 parts only.
+func (e *Epoch) Merge(next *Epoch) {
+	e.x.merge(&next.x)
+	e.y.merge(&next.y)
+	e.z.merge(&next.z)
+	e.vm.merge(&next.vm)
+	e.temp.merge(&next.temp)
+}
+
+// N is the number of samples.
+func (e *Epoch) N() int { return int(e.x.n) }

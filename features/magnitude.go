@@ -1,0 +1,86 @@
+package features
+
+import "math"
+
+// magnitude accumulates r = sqrt(x^2+y^2+z^2) in micro-g, for every feature that
+// needs the root: it is taken once for all of them. The extremes are squares and
+// exact; the sums are float64 in event-time order.
+type magnitude struct {
+	n           int64
+	least, most uint64  // of r^2
+	sum         float64 // of r
+	m2          float64 // of (r - mean)^2
+	above       float64 // of max(r - 1 g, 0)
+	mads        float64 // of the MAD of each epoch
+	epochs      int64   // that have samples
+}
+
+// square is r^2. Three squares of int32 overflow int64 but not uint64.
+func square(x, y, z int32) uint64 {
+	a, b, c := int64(x), int64(y), int64(z)
+	return uint64(a*a) + uint64(b*b) + uint64(c*c)
+}
+
+// newMagnitude goes over the epoch twice, since deviations need the mean first.
+func newMagnitude(x, y, z []int32) magnitude {
+	if len(x) == 0 {
+		return magnitude{}
+	}
+	y, z = y[:len(x)], z[:len(x)]
+	m := magnitude{n: int64(len(x)), least: math.MaxUint64, epochs: 1}
+	for i := range x {
+		q := square(x[i], y[i], z[i])
+		m.least = min(m.least, q)
+		m.most = max(m.most, q)
+		r := math.Sqrt(float64(q))
+		m.sum += r
+		m.above += max(r-perG, 0)
+	}
+	mean := m.sum / float64(m.n)
+	var absolute float64
+	for i := range x {
+		d := math.Sqrt(float64(square(x[i], y[i], z[i]))) - mean
+		m.m2 += float64(d * d)
+		absolute += math.Abs(d)
+	}
+	m.mads = absolute / float64(m.n)
+	return m
+}
+
+// merge combines the sums of squared deviations after Chan, Golub and LeVeque
+// (1979), equation 2.1b; sums of squares would cancel where the wrist is still.
+func (m *magnitude) merge(next *magnitude) {
+	switch {
+	case next.n == 0:
+		return
+	case m.n == 0:
+		*m = *next
+		return
+	}
+	a, b := float64(m.n), float64(next.n)
+	d := next.sum/b - m.sum/a
+	m.m2 += next.m2 + float64(float64(d*d)*(float64(a*b)/(a+b)))
+	m.n += next.n
+	m.least = min(m.least, next.least)
+	m.most = max(m.most, next.most)
+	m.sum += next.sum
+	m.above += next.above
+	m.mads += next.mads
+	m.epochs += next.epochs
+}
+
+// perSample is sum/n in g.
+func (m *magnitude) perSample(sum float64) float64 {
+	if m.n == 0 {
+		return math.NaN()
+	}
+	return sum / float64(m.n*perG)
+}
+
+// root is the magnitude in g whose square is given.
+func (m *magnitude) root(square uint64) float64 {
+	if m.n == 0 {
+		return math.NaN()
+	}
+	return math.Sqrt(float64(square)) / perG
+}

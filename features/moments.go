@@ -1,0 +1,77 @@
+package features
+
+import (
+	"math"
+	"math/bits"
+)
+
+// moments accumulates integers, so any order gives the same:
+//
+//	mean = S1/n    sd = sqrt((n S2 - S1^2) / (n (n-1)))
+type moments struct {
+	n, sum  int64
+	squares int128
+	least   int32
+	most    int32
+}
+
+func newMoments(values []int32) moments {
+	if len(values) == 0 {
+		return moments{}
+	}
+	m := moments{n: int64(len(values)), least: values[0], most: values[0]}
+	var hi, lo, carry uint64
+	for _, v := range values {
+		w := int64(v)
+		m.sum += w
+		lo, carry = bits.Add64(lo, uint64(w*w), 0)
+		hi += carry
+		m.least = min(m.least, v)
+		m.most = max(m.most, v)
+	}
+	m.squares = int128{hi, lo}
+	return m
+}
+
+func (m *moments) merge(next *moments) {
+	switch {
+	case next.n == 0:
+		return
+	case m.n == 0:
+		*m = *next
+		return
+	}
+	m.n += next.n
+	m.sum += next.sum
+	m.squares = m.squares.add(next.squares)
+	m.least = min(m.least, next.least)
+	m.most = max(m.most, next.most)
+}
+
+// The five features, in a unit that has `scale` integer steps.
+
+func (m *moments) mean(scale int64) float64 {
+	if m.n == 0 {
+		return math.NaN()
+	}
+	return float64(m.sum) / float64(m.n*scale)
+}
+
+func (m *moments) sd(scale int64) float64 {
+	if m.n < 2 {
+		return math.NaN()
+	}
+	d := wide(m.n).mul(m.squares).sub(wide(m.sum).mul(wide(m.sum)))
+	return math.Sqrt(d.float64()/float64(m.n*(m.n-1))) / float64(scale)
+}
+
+func (m *moments) min(scale int64) float64   { return m.value(int64(m.least), scale) }
+func (m *moments) max(scale int64) float64   { return m.value(int64(m.most), scale) }
+func (m *moments) width(scale int64) float64 { return m.value(int64(m.most)-int64(m.least), scale) }
+
+func (m *moments) value(v, scale int64) float64 {
+	if m.n == 0 {
+		return math.NaN()
+	}
+	return float64(v) / float64(scale)
+}

@@ -1,0 +1,70 @@
+package features
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// Feature is one number of a window.
+type Feature struct {
+	ID      string          // the column's name, for ever
+	Unit    string          // "1" for a pure number
+	Doc     string          // one line for people
+	Windows []time.Duration // lengths at which it is defined
+	Value   func(e *Epoch) float64
+}
+
+// Set is a versioned list of features. Any change of a number is a new version.
+type Set struct {
+	Name, Version string
+	Features      []Feature
+	Parameters    map[string]any // what the numbers depend on beside the samples
+}
+
+// Algo names the set and its exact definition: name@version+digest, the digest
+// being 8 hex digits of SHA-256 over the canonical JSON of the feature ids and
+// the parameters.
+func (s *Set) Algo() string {
+	canonical, err := json.Marshal(map[string]any{"features": s.Columns(), "parameters": s.Parameters}) // sorts keys
+	if err != nil {
+		panic(fmt.Sprintf("parameters of %s: %v", s.Name, err)) // a fault in the source, found by any test
+	}
+	sum := sha256.Sum256(canonical)
+	return fmt.Sprintf("%s@%s+%x", s.Name, s.Version, sum[:4])
+}
+
+// Columns are the ids of all features in registration order, which is the order
+// of the columns of rows.
+func (s *Set) Columns() []string {
+	ids := make([]string, len(s.Features))
+	for i := range s.Features {
+		ids[i] = s.Features[i].ID
+	}
+	return ids
+}
+
+// ColumnsAt are the ids of the features that are defined at a window length.
+func (s *Set) ColumnsAt(w time.Duration) []string {
+	var ids []string
+	for i := range s.Features {
+		if slices.Contains(s.Features[i].Windows, w) {
+			ids = append(ids, s.Features[i].ID)
+		}
+	}
+	return ids
+}
+
+// Values fills out, of the length of Features, with the values of a window of
+// length w; NaN where a feature is not defined.
+func (s *Set) Values(e *Epoch, w time.Duration, out []float64) {
+	for i := range s.Features {
+		out[i] = math.NaN()
+		if f := &s.Features[i]; slices.Contains(f.Windows, w) {
+			out[i] = f.Value(e)
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package features
+
+import "math"
+
+// perDegree is how many milli-degrees make one degree Celsius.
+const perDegree = 1000
+
+// temperature accumulates readings and, for their slope, sums over the time u
+// since the first reading: integers, so exact. With at most 15 minutes in ns and
+// a million readings every sum and product fits 128 bits.
+type temperature struct {
+	moments
+	origin  int64  // time of the first reading, ns since 1970
+	time    int64  // sum of u, ns
+	squares int128 // sum of u^2
+	cross   int128 // sum of u T
+}
+
+func newTemperature(r Readings) temperature {
+	if len(r.T) == 0 {
+		return temperature{}
+	}
+	t := temperature{moments: newMoments(r.MilliC), origin: r.T[0]}
+	for i, at := range r.T {
+		u := at - t.origin
+		t.time += u
+		t.squares = t.squares.add(wide(u).mul(wide(u)))
+		t.cross = t.cross.add(wide(u).mul(wide(int64(r.MilliC[i]))))
+	}
+	return t
+}
+
+// merge moves the origin of next to that of t: with u = v + d,
+// sum u^2 = sum v^2 + 2 d sum v + n d^2 and sum u T = sum v T + d sum T.
+func (t *temperature) merge(next *temperature) {
+	switch {
+	case next.n == 0:
+		return
+	case t.n == 0:
+		*t = *next
+		return
+	}
+	d, n := next.origin-t.origin, next.n
+	t.time += next.time + n*d
+	t.squares = t.squares.add(next.squares).add(wide(d).mul(wide(2*next.time + n*d)))
+	t.cross = t.cross.add(next.cross).add(wide(d).mul(wide(next.sum)))
+	t.moments.merge(&next.moments)
+}
+
+// slope is the ordinary least squares slope in degrees per minute:
+//
+//	slope = (n sum(uT) - sum(u) sum(T)) / (n sum(u^2) - sum(u)^2)
+func (t *temperature) slope() float64 {
+	if t.n < 2 {
+		return math.NaN()
+	}
+	n, time := wide(t.n), wide(t.time)
+	rise := n.mul(t.cross).sub(time.mul(wide(t.sum)))
+	run := n.mul(t.squares).sub(time.mul(time))
+	const nsPerMinute = 60e9
+	return float64(rise.float64()/run.float64()) * (nsPerMinute / perDegree)
+}
+
+// temperatures are the moments and the slope of the device's temperature
+// readings, on the readings themselves and not on values held between them.
+var temperatures = []Feature{
+	{"temp_n", "1", "number of temperature readings", Lengths,
+		func(e *Epoch) float64 { return float64(e.temp.n) }},
+	{"temp_mean", "degC", "mean temperature", Lengths,
+		func(e *Epoch) float64 { return e.temp.mean(perDegree) }},
+	{"temp_sd", "degC", "standard deviation (n-1) of the temperature", Lengths,
+		func(e *Epoch) float64 { return e.temp.sd(perDegree) }},
+	{"temp_min", "degC", "least temperature", Lengths,
+		func(e *Epoch) float64 { return e.temp.min(perDegree) }},
+	{"temp_max", "degC", "greatest temperature", Lengths,
+		func(e *Epoch) float64 { return e.temp.max(perDegree) }},
+	{"temp_slope_per_min", "degC/min", "least squares slope of the temperature over time", Lengths,
+		func(e *Epoch) float64 { return e.temp.slope() }},
+}
