@@ -25,6 +25,9 @@ const (
 // for the life of a cell, since it decides where a sensor's state lives.
 const DefaultPartitions = 8
 
+// FeaturesPartitions is the number of partitions of the features topic.
+const FeaturesPartitions = 8
+
 const day = 24 * time.Hour
 
 // Topics is the table of topics that this version creates. devicePartitions
@@ -32,7 +35,7 @@ const day = 24 * time.Hour
 func Topics(devicePartitions int32) []Topic {
 	return []Topic{
 		{TopicDevice, devicePartitions, false, 7 * day, 2 << 20, "all a device says, payload unchanged, and its control records; key: sensor"},
-		{TopicFeatures, 8, false, 7 * day, 2 << 20, "Arrow rows of many devices of one partition and one commit, and ticks; partition by participant, or ~sensor while unassigned"},
+		{TopicFeatures, FeaturesPartitions, false, 7 * day, 2 << 20, "Arrow rows of many devices of one partition and one commit, and ticks; partition by participant, or ~sensor while unassigned"},
 		{TopicQuarantine, devicePartitions, false, 90 * day, 2 << 20, "what could not be read: bytes and reason; key: thing"},
 		{TopicStateDevice, devicePartitions, true, 0, 2 << 20, "changelog of the device operator, co-partitioned with device.v1"},
 	}
