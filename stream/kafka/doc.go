@@ -1,0 +1,37 @@
+// Package kafka is where the vocabulary of package stream meets the Kafka
+// protocol, by franz-go: topics, the embedded broker, a sink's consumer group,
+// and the transactional session of a processor.
+//
+// # The embedded broker
+//
+// Broker is franz-go's kfake with a data directory and synced writes, for
+// evaluation: what it acknowledged survives a kill of its process (not a power
+// cut), together with topic ids, committed offsets and their metadata. A kill
+// inside the end of a transaction can tear that transaction; idempotent
+// producers may repeat records; a restart after a kill reads the whole log into
+// memory. It ignores LogAppendTime, so AppendTime is the producer's clock there
+// and may go back. It is no stand-in for figures or for proofs of exactly-once.
+//
+// # Cuts
+//
+// A Cutter divides one partition into ranges that tile it without hole or
+// overlap. Where a range ends is a function of the records alone, so whoever
+// cuts again, from any start of a range and in whatever batches the records
+// arrive, gets the same ranges. A range ends one past the last record in it and
+// begins where the last one ended, so control records and aborted records lie in
+// front of the first record of the range that follows them.
+//
+// # A sink's consumer group
+//
+// Group gives a stream.Sink every readable record of its topics exactly in such
+// ranges. Before the sink sees a range its end, its number of records and a hash
+// are committed as the metadata of the start offset (the intent); after the sink
+// stored it, the end is committed. Whoever takes the partition over rebuilds the
+// intended range first and checks it, so a range is written again as it was or
+// not at all. Every commit carries the log's id: a topic that was deleted and
+// made again stops the group with a message.
+//
+// One goroutine serves each assigned partition; partitions are independent. A
+// commit goes out under the lock that revocation takes, by the member's id and
+// generation, so a partition's former owner cannot move it.
+package kafka
