@@ -1,0 +1,100 @@
+package oracle
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func data(t *testing.T) Data {
+	d, err := Find()
+	if err != nil {
+		t.Skipf("the references are not here: %v", err)
+	}
+	return d
+}
+
+func TestKernels(t *testing.T) {
+	d := data(t)
+	check(t, d, d.Kernels(), InKernels)
+}
+
+// TestFloat32 is what the stores hold.
+func TestFloat32(t *testing.T) {
+	d := data(t)
+	stored := func(recording string, length time.Duration) (*Rows, error) {
+		rows, err := d.Kernels()(recording, length)
+		if err == nil {
+			for _, column := range rows.Columns {
+				for i, v := range column {
+					column[i] = float64(float32(v))
+				}
+			}
+		}
+		return rows, err
+	}
+	check(t, d, stored, InStore)
+}
+
+func check(t *testing.T, d Data, rows Provider, tolerances Tolerances) {
+	report, err := d.Compare(rows, tolerances)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table strings.Builder
+	if err := report.Table(&table); err != nil {
+		t.Fatal(err)
+	}
+	t.Log("\n" + table.String())
+	if err := report.Err(); err != nil {
+		t.Error(err)
+	}
+	// Three recordings at three lengths, each with n and 31 or more features.
+	if len(report) < 9*32 {
+		t.Errorf("%d lines compared", len(report))
+	}
+}
+
+// TestCompareFinds checks that a comparison fails for every kind of difference.
+func TestCompareFinds(t *testing.T) {
+	const length = 5 * time.Second
+	rec := &Recording{}
+	for i := range 10 * 32 {
+		s := &rec.Samples
+		s.T = append(s.T, int64(i)*31_250_000)
+		s.X, s.Y, s.Z = append(s.X, int32(i*997)), append(s.Y, int32(-i)), append(s.Z, 1_000_000)
+		if i%readEvery == 0 {
+			rec.Readings.T = append(rec.Readings.T, s.T[i])
+			rec.Readings.MilliC = append(rec.Readings.MilliC, int32(30_000+i*i%77))
+		}
+	}
+	want := Compute(rec, length)
+	for name, c := range map[string]struct {
+		spoil      func(*Rows)
+		incomplete bool
+	}{
+		"same":           {func(*Rows) {}, false},
+		"exact column":   {func(r *Rows) { r.Columns["x_min"][1] = math.Nextafter(r.Columns["x_min"][1], 1) }, false},
+		"close column":   {func(r *Rows) { r.Columns["mad"][1] += 2e-9 }, false},
+		"undefined":      {func(r *Rows) { r.Columns["enmo"][0] = math.NaN() }, false},
+		"count":          {func(r *Rows) { r.Columns["n"][0]-- }, false},
+		"missing window": {func(r *Rows) { r.Start = r.Start[1:] }, true},
+		"missing column": {func(r *Rows) { delete(r.Columns, "vm_sd") }, true},
+	} {
+		got := &Rows{slices.Clone(want.Start), maps.Clone(want.Columns)}
+		for id := range got.Columns {
+			got.Columns[id] = slices.Clone(got.Columns[id])
+		}
+		c.spoil(got)
+		lines, err := compare(got, want, length, InKernels)
+		if (err != nil) != c.incomplete {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if differs := Report(lines).Err() != nil; differs != (name != "same" && !c.incomplete) {
+			t.Errorf("%s: %v", name, Report(lines).Err())
+		}
+	}
+}
