@@ -2,7 +2,7 @@ package features
 
 import "math"
 
-// atan is the arc tangent, within 1.5 units in the last place and the same on
+// atan is the arc tangent, within two units in the last place and the same on
 // every processor (math.Atan may be fused on some).
 //
 // Arguments above 1 are reflected, atan(x) = pi/2 - atan(1/x), and the rest

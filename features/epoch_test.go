@@ -1,0 +1,276 @@
+package features
+
+import (
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+)
+
+// wrist is a deterministic signal: gravity turning slowly, bursts of movement,
+// and a temperature reading a second.
+func wrist(seconds, rate int) (Samples, Readings) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	n := seconds * rate
+	s := Samples{T: make([]int64, n), X: make([]int32, n), Y: make([]int32, n), Z: make([]int32, n)}
+	var r Readings
+	const start = 1_700_000_000_000_000_000
+	for i := range n {
+		at := start + int64(i)*1_000_000_000/int64(rate)
+		noise := func() int32 { return int32(rng.IntN(1 << (10 + i/rate/7%10))) }
+		turn := int32(i * 613 % 600_000)
+		s.T[i] = at
+		s.X[i], s.Y[i], s.Z[i] = turn+noise(), 400_000-turn-noise(), 800_000+noise()-noise()
+		if i%rate == 0 {
+			r.T = append(r.T, at+137)
+			r.MilliC = append(r.MilliC, 31_000+int32(rng.IntN(90))+int32(i/rate))
+		}
+	}
+	return s, r
+}
+
+func (s Samples) slice(i, j int) Samples { return Samples{s.T[i:j], s.X[i:j], s.Y[i:j], s.Z[i:j]} }
+func (r Readings) slice(i, j int) Readings {
+	return Readings{r.T[i:j], r.MilliC[i:j]}
+}
+
+// epochs cuts a wrist of whole epochs.
+func epochs(seconds, rate int) []Epoch {
+	s, r := wrist(seconds, rate)
+	var es []Epoch
+	for i := 0; i < seconds; i += 5 {
+		es = append(es, NewEpoch(s.slice(i*rate, (i+5)*rate), r.slice(i, i+5)))
+	}
+	return es
+}
+
+func merged(es []Epoch) Epoch {
+	var sum Epoch
+	for i := range es {
+		sum.Merge(&es[i])
+	}
+	return sum
+}
+
+// TestMergeIsExact: the integer parts of merged epochs are those of the whole,
+// in whatever order they were merged.
+func TestMergeIsExact(t *testing.T) {
+	s, r := wrist(60, 50)
+	whole := NewEpoch(s, r)
+	es := epochs(60, 50)
+	inOrder := merged(es)
+	integers := func(e Epoch) []any {
+		return []any{e.x, e.y, e.z, e.vm.n, e.vm.least, e.vm.most, e.temp.moments}
+	}
+	if !reflect.DeepEqual(integers(inOrder), integers(whole)) || !reflect.DeepEqual(inOrder.temp, whole.temp) {
+		t.Errorf("merged in order %+v\nwhole %+v", inOrder, whole)
+	}
+	for range 20 {
+		shuffled := slices.Clone(es)
+		rand.Shuffle(len(es), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		got := merged(shuffled)
+		if !reflect.DeepEqual(integers(got), integers(whole)) {
+			t.Fatalf("shuffled %+v\nwhole %+v", got, whole)
+		}
+		// The origin of the slope moves with the order; the slope does not.
+		if got.temp.slope() != whole.temp.slope() {
+			t.Fatalf("slope %v shuffled, %v whole", got.temp.slope(), whole.temp.slope())
+		}
+	}
+}
+
+// TestMergeOfNothing: epochs without samples or readings change no bit.
+func TestMergeOfNothing(t *testing.T) {
+	es := epochs(30, 50)
+	want := merged(es)
+	for range 20 {
+		at := rand.IntN(len(es) + 1)
+		if got := merged(slices.Insert(slices.Clone(es), at, Epoch{}, NewEpoch(Samples{}, Readings{}))); got != want {
+			t.Fatalf("with nothing at %d: %+v\nwithout %+v", at, got, want)
+		}
+	}
+	s, r := wrist(5, 50)
+	apart := NewEpoch(s, Readings{})
+	warm := NewEpoch(Samples{}, r)
+	apart.Merge(&warm)
+	if together := NewEpoch(s, r); apart != together {
+		t.Errorf("samples and readings merged %+v\ntogether %+v", apart, together)
+	}
+}
+
+// TestAgainstBig computes every feature of a quarter of an hour in 200-bit
+// arithmetic from the samples.
+func TestAgainstBig(t *testing.T) {
+	const seconds, rate = 900, 20
+	s, r := wrist(seconds, rate)
+	e := merged(epochs(seconds, rate))
+	got := make([]float64, len(Core.Features))
+	Core.Values(&e, 15*time.Minute, got)
+	want := exact(s, r, rate)
+	for i, f := range Core.Features {
+		if !slices.Contains(f.Windows, 15*time.Minute) {
+			if !math.IsNaN(got[i]) {
+				t.Errorf("%s is %v where it is not defined", f.ID, got[i])
+			}
+			continue
+		}
+		w, ok := want[f.ID]
+		if !ok {
+			t.Errorf("%s has no model here", f.ID)
+		}
+		limit := 4e-15
+		if f.ID == "enmo" || f.ID == "mad5_mean" {
+			limit = 1e-13 // small differences of sums around 1 g
+		}
+		if d := math.Abs(got[i] - w); !(d <= limit*math.Abs(w)) {
+			t.Errorf("%s = %v, want %v, relative difference %.1e", f.ID, got[i], w, d/math.Abs(w))
+		}
+	}
+}
+
+type number = *big.Float
+
+func num(v float64) number     { return new(big.Float).SetPrec(200).SetFloat64(v) }
+func add(a, b number) number   { return num(0).Add(a, b) }
+func sub(a, b number) number   { return num(0).Sub(a, b) }
+func times(a, b number) number { return num(0).Mul(a, b) }
+func over(a, b number) number  { return num(0).Quo(a, b) }
+func root(a number) number     { return num(0).Sqrt(a) }
+func value(a number) float64   { v, _ := a.Float64(); return v }
+
+func mean(v []number) number {
+	sum := num(0)
+	for _, x := range v {
+		sum = add(sum, x)
+	}
+	return over(sum, num(float64(len(v))))
+}
+
+func column(v []int32, scale float64) []number {
+	var out []number
+	for _, x := range v {
+		out = append(out, over(num(float64(x)), num(scale)))
+	}
+	return out
+}
+
+// exact is core.v1 by the formulas.
+func exact(s Samples, r Readings, rate int) map[string]float64 {
+	out := make(map[string]float64)
+	axes := [][]number{column(s.X, 1e6), column(s.Y, 1e6), column(s.Z, 1e6)}
+	var vm, over1, mads []number
+	for i := range s.X {
+		vm = append(vm, root(add(add(times(axes[0][i], axes[0][i]), times(axes[1][i], axes[1][i])), times(axes[2][i], axes[2][i]))))
+		over1 = append(over1, num(max(0, value(sub(vm[i], num(1))))))
+	}
+	for i := 0; i < len(vm); i += 5 * rate {
+		m, deviations := mean(vm[i:i+5*rate]), []number(nil)
+		for _, v := range vm[i : i+5*rate] {
+			deviations = append(deviations, num(0).Abs(sub(v, m)))
+		}
+		mads = append(mads, mean(deviations))
+	}
+	temp := column(r.MilliC, 1e3)
+	for id, v := range map[string][]number{"x": axes[0], "y": axes[1], "z": axes[2], "vm": vm, "temp": temp} {
+		m, squares := mean(v), num(0)
+		least, most := v[0], v[0]
+		for _, x := range v {
+			squares = add(squares, times(sub(x, m), sub(x, m)))
+			if x.Cmp(least) < 0 {
+				least = x
+			}
+			if x.Cmp(most) > 0 {
+				most = x
+			}
+		}
+		out[id+"_mean"], out[id+"_min"], out[id+"_max"], out[id+"_range"] = value(m), value(least), value(most), value(sub(most, least))
+		out[id+"_sd"] = value(root(over(squares, num(float64(len(v)-1)))))
+	}
+	out["enmo"], out["mad5_mean"] = value(mean(over1)), value(mean(mads))
+	for k, id := range []string{"x", "y", "z"} {
+		i, j := mean(axes[(k+1)%3]), mean(axes[(k+2)%3])
+		across := root(add(times(i, i), times(j, j)))
+		out["angle"+id+"_of_mean"] = math.Atan(value(over(mean(axes[k]), across))) * 180 / math.Pi
+	}
+	out["temp_n"] = float64(len(temp))
+	var u []number
+	for _, at := range r.T {
+		u = append(u, over(num(float64(at-r.T[0])), num(60e9)))
+	}
+	um, tm, rise, run := mean(u), mean(temp), num(0), num(0)
+	for i := range u {
+		du := sub(u[i], um)
+		rise, run = add(rise, times(du, sub(temp[i], tm))), add(run, times(du, du))
+	}
+	out["temp_slope_per_min"] = value(over(rise, run))
+	return out
+}
+
+// TestFullScale: nothing overflows at the ends of int32.
+func TestFullScale(t *testing.T) {
+	const n = 5000 // 1 kHz
+	s := Samples{T: make([]int64, n)}
+	r := Readings{T: make([]int64, n)}
+	for i := range n {
+		s.T[i], r.T[i] = int64(i)*1e6, int64(i)*1e6
+		v := int32(math.MinInt32)
+		if i%2 == 1 {
+			v = math.MaxInt32
+		}
+		s.X, s.Y, s.Z, r.MilliC = append(s.X, v), append(s.Y, v), append(s.Z, v), append(r.MilliC, v)
+	}
+	e := NewEpoch(s, r)
+	quarter := merged(slices.Repeat([]Epoch{e}, 180))
+	got := make([]float64, len(Core.Features))
+	Core.Values(&quarter, 15*time.Minute, got)
+	total := 180.0 * n
+	half := (math.Exp2(32) - 1) / 2
+	sd := half * math.Sqrt(total/(total-1))
+	for id, want := range map[string]float64{
+		"x_mean": -0.5e-6, "x_sd": sd / 1e6, "x_min": -2147.483648, "x_max": 2147.483647, "x_range": 4294.967295,
+		"vm_max": math.Sqrt(3) * 2147.483648, "vm_min": math.Sqrt(3) * 2147.483647, "temp_sd": sd / 1e3, "temp_n": total,
+		"enmo": math.Sqrt(3)*2147.4836475 - 1,
+	} {
+		if v := got[slices.Index(Core.Columns(), id)]; !(math.Abs(v-want) <= 1e-12*math.Abs(want)) {
+			t.Errorf("%s = %.17g, want %.17g", id, v, want)
+		}
+	}
+}
+
+func TestUndefined(t *testing.T) {
+	one := NewEpoch(Samples{T: []int64{1}, X: []int32{0}, Y: []int32{0}, Z: []int32{0}}, Readings{T: []int64{5}, MilliC: []int32{36_600}})
+	for _, c := range []struct {
+		name    string
+		e       Epoch
+		defined []string
+	}{
+		{"empty", Epoch{}, []string{"temp_n"}},
+		{"one sample of nothing", one, []string{
+			"x_mean", "x_min", "x_max", "x_range", "y_mean", "y_min", "y_max", "y_range", "z_mean", "z_min", "z_max", "z_range",
+			"vm_mean", "vm_min", "vm_max", "vm_range", "enmo", "mad", "temp_n", "temp_mean", "temp_min", "temp_max",
+		}},
+	} {
+		out := make([]float64, len(Core.Features))
+		Core.Values(&c.e, EpochLength, out)
+		var defined []string
+		for i, v := range out {
+			if !math.IsNaN(v) {
+				defined = append(defined, Core.Features[i].ID)
+			}
+		}
+		if !slices.Equal(defined, c.defined) {
+			t.Errorf("%s: defined %v, want %v", c.name, defined, c.defined)
+		}
+	}
+}
+
+func TestNewEpochAllocatesNothing(t *testing.T) {
+	s, r := wrist(5, 100)
+	var e Epoch
+	if n := testing.AllocsPerRun(20, func() { e = NewEpoch(s, r) }); n != 0 {
+		t.Errorf("%v allocations for %d samples", n, e.N())
+	}
+}

@@ -1,0 +1,98 @@
+package features
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata")
+
+// TestGolden fixes every bit of every feature: the same on any processor, and in
+// any build of this version.
+func TestGolden(t *testing.T) {
+	var text strings.Builder
+	fmt.Fprintf(&text, "algo %s\n", Core.Algo())
+	es := epochs(900, 32)
+	out := make([]float64, len(Core.Features))
+	for _, length := range Lengths {
+		digest := sha256.New()
+		per := int(length / EpochLength)
+		for i := 0; i < len(es); i += per {
+			e := merged(es[i : i+per])
+			Core.Values(&e, length, out)
+			for k, v := range out {
+				if math.IsNaN(v) {
+					out[k] = math.NaN() // one bit pattern
+				}
+			}
+			binary.Write(digest, binary.LittleEndian, out)
+		}
+		fmt.Fprintf(&text, "%s %x\n", length, digest.Sum(nil))
+	}
+	golden(t, "core.v1.golden", text.String())
+}
+
+func golden(t *testing.T, name, got string) {
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s: a change of a number is a new version of the set\ngot  %s\nwant %s", path, got, want)
+	}
+}
+
+func TestColumns(t *testing.T) {
+	ids := Core.Columns()
+	seen := make(map[string]bool)
+	for i, f := range Core.Features {
+		if ids[i] != f.ID || seen[f.ID] || f.Unit == "" || f.Doc == "" || f.Value == nil || len(f.Windows) == 0 {
+			t.Errorf("feature %d, %+v, is twice there or incomplete", i, f)
+		}
+		seen[f.ID] = true
+		for _, w := range f.Windows {
+			if !slices.Contains(Lengths, w) || !slices.Contains(Core.ColumnsAt(w), f.ID) {
+				t.Errorf("%s is not listed at %s", f.ID, w)
+			}
+		}
+	}
+	for w, hidden := range map[time.Duration]string{EpochLength: "mad5_mean", time.Minute: "mad", 15 * time.Minute: "mad"} {
+		if at := Core.ColumnsAt(w); len(at) != len(ids)-1 || slices.Contains(at, hidden) {
+			t.Errorf("columns at %s: %v", w, at)
+		}
+	}
+	if at := Core.ColumnsAt(time.Hour); at != nil {
+		t.Errorf("columns at an hour: %v", at)
+	}
+}
+
+// TestAlgo: the digest covers ids and parameters, and nothing else.
+func TestAlgo(t *testing.T) {
+	base := Core.Algo()
+	renamed := *Core
+	renamed.Features = slices.Clone(Core.Features)
+	renamed.Features[0].ID = "x_average"
+	changed := *Core
+	changed.Parameters = map[string]any{"enmo_offset_g": 2}
+	reworded := *Core
+	reworded.Features = slices.Clone(Core.Features)
+	reworded.Features[0].Doc = "another word"
+	if renamed.Algo() == base || changed.Algo() == base || reworded.Algo() != base {
+		t.Errorf("%s, renamed %s, changed %s, reworded %s", base, renamed.Algo(), changed.Algo(), reworded.Algo())
+	}
+}
