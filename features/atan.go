@@ -19,7 +19,7 @@ func atan(x float64) float64 {
 		return x
 	}
 	k := int(float64(x*8) + 0.5)
-	c := float64(k) / 8
+	c := float64(float64(k) / 8)
 	t := (x - c) / (1 + float64(c*x))
 	s := float64(t * t)
 	p := 1.0 / 15
