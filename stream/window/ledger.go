@@ -1,6 +1,7 @@
 package window
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"iter"
@@ -201,4 +202,30 @@ func encodeRuns(cells []Entry) []byte {
 		i = j
 	}
 	return b
+}
+
+// HandedOut returns the windows that start in [from, to) and were handed out, by
+// start: those of about the first most, and where the rest begins (to if none).
+func (l *Ledger) HandedOut(from, to int64, most int) (keys []Key, next int64) {
+	for bk, block := range l.blocks {
+		i := bk.block * blockLen(bk.length)
+		for n, e := range runs(block) {
+			for range n {
+				k := Key{Length: bk.length, Start: i * int64(bk.length)}
+				if e.State != None && from <= k.Start && k.Start < to {
+					keys = append(keys, k)
+				}
+				i++
+			}
+		}
+	}
+	slices.SortFunc(keys, func(a, b Key) int {
+		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Length, b.Length))
+	})
+	for i := most; i < len(keys); i++ {
+		if keys[i].Start != keys[i-1].Start {
+			return keys[:i], keys[i].Start
+		}
+	}
+	return keys, to
 }

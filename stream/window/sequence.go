@@ -35,13 +35,13 @@ const MaxTime = int64(math.MaxInt64)
 // It starts with the lowest boot that the log holds.
 type Sequence struct {
 	_        struct{} `cbor:",toarray"`
-	Boots    []Boot // ascending
-	Boot     uint64 // where the run stands: boot,
-	Seq      uint64 // and the next sequence expected
-	Frontier int64  // end of the last batch of the run, ns
-	Ended    bool   // the boot where the run stands is closed and complete
-	Losses   []Loss // of the last keepLosses
-	Since    int64  // tick time since when the run waits for a hole, ns; 0: it does not
+	Boots    []Boot   // ascending
+	Boot     uint64   // where the run stands: boot,
+	Seq      uint64   // and the next sequence expected
+	Frontier int64    // end of the last batch of the run, ns
+	Ended    bool     // the boot where the run stands is closed and complete
+	Losses   []Loss   // of the last keepLosses
+	Since    int64    // tick time since when the run waits for a hole, ns; 0: it does not
 }
 
 const keepLosses = 64

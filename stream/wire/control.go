@@ -61,7 +61,7 @@ type Assignment struct {
 	Sensor      string    `json:"sensor"`
 	Study       string    `json:"study"`
 	Participant string    `json:"participant"`
-	Side        string    `json:"side"` // left, right, none
+	Side        string    `json:"side"`          // left, right, none
 	From        time.Time `json:"from,omitzero"` // zero: from the first sample
 	To          time.Time `json:"to,omitzero"`   // zero: open
 	At          time.Time `json:"at,omitzero"`   // when it was said; not used by operators
