@@ -47,6 +47,9 @@ func (s *Intervals) Add(from, to uint64) {
 
 // Remove takes [from, to) out of the set.
 func (s *Intervals) Remove(from, to uint64) {
+	if from >= to {
+		return
+	}
 	var out Intervals
 	for _, iv := range *s {
 		if iv.From < min(iv.To, from) {
