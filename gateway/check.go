@@ -1,0 +1,50 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"github.com/wearstream/wearstream/gateway/mqtt"
+	"github.com/wearstream/wearstream/stream/wire"
+)
+
+// verdict is what the gateway knows of a message after looking at its envelope.
+type verdict struct {
+	reason     string // why it cannot be read; empty: it can
+	sensor     string // whose data it is
+	impossible bool   // its time cannot be (FlagImpossibleTime)
+}
+
+// check looks at a message as far as its key and its refusal need.
+func check(kind string, m *mqtt.Publish, received time.Time) verdict {
+	if m.Oversize != nil {
+		return verdict{reason: wire.ReasonOversize}
+	}
+	switch kind {
+	case wire.KindSamples:
+		b, err := wire.Decode(m.Payload)
+		if err != nil {
+			return verdict{reason: wire.RefusalReason(err)}
+		}
+		if !wire.MayPublish(m.Thing, b.Sensor) {
+			return verdict{reason: wire.ReasonSensor}
+		}
+		return verdict{sensor: wire.SensorOf(m.Thing, b.Sensor), impossible: b.ImpossibleTime(received)}
+	case wire.KindStatus:
+		s, err := wire.DecodeStatus(m.Payload)
+		if err != nil {
+			return verdict{reason: wire.ReasonParse}
+		}
+		sensor := wire.SensorOf(m.Thing, s.Sensor)
+		if !wire.ValidSensor(sensor) || !wire.MayPublish(m.Thing, sensor) {
+			return verdict{reason: wire.ReasonSensor}
+		}
+		return verdict{sensor: sensor}
+	default: // an event is whatever object the device sends
+		if !json.Valid(m.Payload) || bytes.TrimLeft(m.Payload, " \t\r\n")[0] != '{' {
+			return verdict{reason: wire.ReasonParse}
+		}
+		return verdict{sensor: m.Thing}
+	}
+}

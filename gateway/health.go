@@ -1,0 +1,43 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// stallAfter is how long the log may owe every answer.
+const stallAfter = 5 * time.Second
+
+// health says whether the log takes records.
+type health struct {
+	known   atomic.Bool  // the log has named its partitions
+	pending atomic.Int64 // records without an answer
+	since   atomic.Int64 // nanoseconds: last good answer, or when pending left zero
+}
+
+func (h *health) began(now time.Time) {
+	if h.pending.Add(1) == 1 {
+		h.since.Store(now.UnixNano())
+	}
+}
+
+func (h *health) ended(now time.Time, ok bool) {
+	if ok {
+		h.since.Store(now.UnixNano())
+	}
+	h.pending.Add(-1)
+}
+
+func (h *health) check(now time.Time) error {
+	if !h.known.Load() {
+		return errors.New("the log has not answered yet: see --kafka.brokers")
+	}
+	if n := h.pending.Load(); n > 0 {
+		if d := now.Sub(time.Unix(0, h.since.Load())); d > stallAfter {
+			return fmt.Errorf("the log has acknowledged nothing for %s, %d records wait: see the brokers", d.Round(time.Second), n)
+		}
+	}
+	return nil
+}

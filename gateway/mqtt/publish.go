@@ -1,0 +1,60 @@
+package mqtt
+
+import "crypto/sha256"
+
+// Handler decides and takes what devices publish. Its methods are called by many
+// connections at once.
+type Handler interface {
+	// MayPublish reports whether a thing may publish on a topic. If not, the
+	// connection is closed.
+	MayPublish(thing, topic string) bool
+
+	// MaySubscribe reports whether a subscription to filter is granted.
+	MaySubscribe(thing, filter string) bool
+
+	// Publish takes a message; messages of a connection come one at a time, in
+	// order. It must end in one call of p.Ack or p.Close, then or later. While it
+	// blocks, the connection is not read.
+	Publish(p Publish)
+
+	// Refused counts a connection or message that the server turned away; reason
+	// is one of wire's tls, unknown, policy, packet.
+	Refused(reason string)
+}
+
+// Publish is a message of a device and the way to answer it.
+type Publish struct {
+	Thing string
+	Topic string
+	QoS   byte
+
+	// Payload is the handler's to keep. Of an oversized one it is the head.
+	Payload []byte
+	// Oversize describes a payload that was too large to keep; nil for all others.
+	Oversize *Oversize
+
+	conn *conn // nil: a will, which nobody waits for
+	seq  uint64
+}
+
+// Oversize is what is known of a payload above MaxPayload.
+type Oversize struct {
+	Size   int
+	SHA256 [sha256.Size]byte // of the whole payload
+}
+
+// Ack says that the message is stored. The device gets its PUBACK, if it asked
+// for one, after those of all its earlier messages.
+func (p *Publish) Ack() {
+	if p.conn != nil {
+		p.conn.complete(p.seq, true)
+	}
+}
+
+// Close says that the message could not be stored: it is never acknowledged and
+// its connection is closed, so that the device sends it again.
+func (p *Publish) Close() {
+	if p.conn != nil {
+		p.conn.complete(p.seq, false)
+	}
+}

@@ -1,0 +1,98 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/wearstream/wearstream/stream/wire"
+)
+
+// ticker writes ticks. A partition has one in flight at most: when the log does
+// not answer, ticks are dropped, and their absence is what an outage is.
+type ticker struct {
+	client  *kgo.Client
+	topic   string
+	every   time.Duration
+	health  *health
+	metrics *metrics
+	log     *slog.Logger
+
+	inFlight []atomic.Bool // by partition; empty: not yet known
+}
+
+// run writes ticks until ctx is done. records is the context of the records,
+// which outlive it.
+func (t *ticker) run(ctx, records context.Context) {
+	clock := time.NewTicker(t.every)
+	defer clock.Stop()
+	for {
+		if len(t.inFlight) == 0 {
+			t.findPartitions(ctx)
+		}
+		t.tick(records, time.Now())
+		select {
+		case <-clock.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// findPartitions asks the log how many partitions the topic has, which never
+// changes in the life of a cell.
+func (t *ticker) findPartitions(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, t.every)
+	defer cancel()
+	n, err := partitionsOf(ctx, t.client, t.topic)
+	if err != nil {
+		t.log.Warn("the log does not answer", "topic", t.topic, "err", err)
+		return
+	}
+	t.inFlight = make([]atomic.Bool, n)
+	t.health.known.Store(true)
+}
+
+func partitionsOf(ctx context.Context, client *kgo.Client, topic string) (int, error) {
+	topics, err := kadm.NewClient(client).ListTopics(ctx, topic)
+	if err == nil {
+		err = topics[topic].Err
+	}
+	if err != nil {
+		return 0, fmt.Errorf("describe topic %q: %w", topic, err)
+	}
+	return len(topics[topic].Partitions), nil
+}
+
+func (t *ticker) tick(ctx context.Context, now time.Time) {
+	value, _ := json.Marshal(wire.Tick{UTC: now.UnixMicro()})
+	for p := range t.inFlight {
+		if t.inFlight[p].Swap(true) {
+			t.metrics.ticks.WithLabelValues(tickDropped).Inc()
+			continue
+		}
+		t.health.began(now)
+		// Not Produce, which may wait for room.
+		t.client.TryProduce(ctx, &kgo.Record{
+			Topic:     t.topic,
+			Partition: int32(p),
+			Value:     value,
+			Headers:   []kgo.RecordHeader{{Key: wire.HeaderKind, Value: []byte(wire.KindTick)}},
+			Timestamp: now,
+		}, func(_ *kgo.Record, err error) {
+			outcome := tickWritten
+			if err != nil {
+				outcome = tickDropped
+			}
+			t.metrics.ticks.WithLabelValues(outcome).Inc()
+			t.health.ended(time.Now(), err == nil)
+			t.inFlight[p].Store(false)
+		})
+	}
+}
