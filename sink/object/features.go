@@ -1,0 +1,202 @@
+package object
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"github.com/wearstream/wearstream/sink"
+	"github.com/wearstream/wearstream/stream"
+	"github.com/wearstream/wearstream/stream/wire"
+)
+
+// group is what decides into which object a row goes.
+type group struct {
+	length uint32 // seconds
+	study  string // empty: unassigned
+	day    string // UTC date of the window's start
+}
+
+func (g group) key(cell string, r stream.Range) string {
+	study := "~unassigned" // no name begins with a tilde
+	if g.study != "" {
+		study = escape(g.study)
+	}
+	return fmt.Sprintf("%s/features/v1/window=%ds/study=%s/date=%s/%s-%04d-%020d.parquet",
+		cell, g.length, study, g.day, r.Log, r.Partition, r.First)
+}
+
+// escape writes a partition value as Hive does, so that its readers read it.
+func escape(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '.', c == '_', c == '-':
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+// rows are the rows of a group, in the order of the log.
+type rows struct {
+	group
+	parts []part
+}
+
+// part is the rows of one Arrow record that belong to a group.
+type part struct {
+	rec arrow.Record
+	at  []int
+}
+
+// windowRows reads the records of a cut that hold rows and sorts the rows into
+// groups, in the order in which the groups begin. Ticks and control records hold
+// none. The caller releases.
+func windowRows(records []stream.Record) (groups []*rows, release func(), err error) {
+	var recs []arrow.Record
+	release = func() {
+		for _, rec := range recs {
+			rec.Release()
+		}
+	}
+	byGroup := map[group]*rows{}
+	for i := range records {
+		r := &records[i]
+		if string(r.Header(wire.HeaderKind)) != wire.KindRows {
+			continue
+		}
+		// The log is what the processor wrote, so neither of these is cured by time,
+		// and leaving rows out would be a silent gap.
+		if schema := string(r.Header(wire.HeaderSchema)); schema != wire.RowsWindows {
+			return nil, release, sink.Permanent(fmt.Errorf("offset %d holds rows of type %q, which this version does not store; use a later one", r.Offset, schema))
+		}
+		part, err := wire.DecodeRows(r.Value)
+		recs = append(recs, part...)
+		if err != nil {
+			return nil, release, sink.Permanent(fmt.Errorf("read rows at offset %d: %w", r.Offset, err))
+		}
+		for _, rec := range part {
+			if groups, err = split(groups, byGroup, rec); err != nil {
+				return nil, release, sink.Permanent(fmt.Errorf("read rows at offset %d: %w", r.Offset, err))
+			}
+		}
+	}
+	return groups, release, nil
+}
+
+func split(groups []*rows, byGroup map[group]*rows, rec arrow.Record) ([]*rows, error) {
+	studies, ok1 := columnOf[*array.String](rec, "study")
+	starts, ok2 := columnOf[*array.Timestamp](rec, "window_start")
+	lengths, ok3 := columnOf[*array.Uint32](rec, "length_s")
+	if !ok1 || !ok2 || !ok3 {
+		return nil, fmt.Errorf("no study, window_start and length_s in %s", rec.Schema())
+	}
+	unit := starts.DataType().(*arrow.TimestampType).Unit
+	for i := range int(rec.NumRows()) {
+		g := group{lengths.Value(i), studies.Value(i), starts.Value(i).ToTime(unit).Format(time.DateOnly)}
+		r := byGroup[g]
+		if r == nil {
+			r = &rows{group: g}
+			byGroup[g] = r
+			groups = append(groups, r)
+		}
+		if n := len(r.parts); n == 0 || r.parts[n-1].rec != rec {
+			r.parts = append(r.parts, part{rec: rec})
+		}
+		last := &r.parts[len(r.parts)-1]
+		last.at = append(last.at, i)
+	}
+	return groups, nil
+}
+
+func columnOf[A arrow.Array](rec arrow.Record, name string) (a A, ok bool) {
+	if at := rec.Schema().FieldIndices(name); len(at) == 1 {
+		a, ok = rec.Column(at[0]).(A)
+	}
+	return a, ok
+}
+
+// record copies the rows into one record. Its columns are those of the parts by
+// name, in the order in which they appear; NULL where a part has none. study is
+// left to the path: a column that is in both makes readers refuse the file or
+// take one of the two.
+func (r *rows) record(mem memory.Allocator) (arrow.Record, error) {
+	var fields []arrow.Field
+	index := map[string]int{}
+	for _, p := range r.parts {
+		for _, f := range p.rec.Schema().Fields() {
+			at, known := index[f.Name]
+			switch {
+			case f.Name == "study":
+			case !known:
+				index[f.Name] = len(fields)
+				fields = append(fields, arrow.Field{Name: f.Name, Type: f.Type, Nullable: f.Nullable})
+			case !arrow.TypeEqual(fields[at].Type, f.Type):
+				return nil, fmt.Errorf("column %q is %s and %s", f.Name, fields[at].Type, f.Type)
+			}
+		}
+	}
+	for i, f := range fields {
+		for _, p := range r.parts {
+			if !p.rec.Schema().HasField(f.Name) {
+				fields[i].Nullable = true
+			}
+		}
+	}
+	b := array.NewRecordBuilder(mem, arrow.NewSchema(fields, nil))
+	defer b.Release()
+	for i, f := range fields {
+		for _, p := range r.parts {
+			if err := appendRows(b.Field(i), p, f.Name); err != nil {
+				return nil, fmt.Errorf("column %q: %w", f.Name, err)
+			}
+		}
+	}
+	return b.NewRecord(), nil
+}
+
+func appendRows(to array.Builder, p part, name string) error {
+	at := p.rec.Schema().FieldIndices(name)
+	if len(at) == 0 {
+		to.AppendNulls(len(p.at))
+		return nil
+	}
+	switch a := p.rec.Column(at[0]).(type) {
+	case *array.String:
+		appendValues(to.(*array.StringBuilder), a, p.at)
+	case *array.Uint32:
+		appendValues(to.(*array.Uint32Builder), a, p.at)
+	case *array.Float32:
+		appendValues(to.(*array.Float32Builder), a, p.at)
+	case *array.Timestamp:
+		appendValues(to.(*array.TimestampBuilder), a, p.at)
+	default:
+		return fmt.Errorf("values of type %s are not stored", a.DataType())
+	}
+	return nil
+}
+
+func appendValues[T any](to interface {
+	Append(T)
+	AppendNull()
+	Reserve(int)
+}, from interface {
+	Value(int) T
+	IsNull(int) bool
+}, at []int) {
+	to.Reserve(len(at))
+	for _, i := range at {
+		if from.IsNull(i) {
+			to.AppendNull()
+		} else {
+			to.Append(from.Value(i))
+		}
+	}
+}
