@@ -54,6 +54,9 @@ func (b *SampleBatch) unmarshal(p []byte) error {
 		if n < 0 {
 			return protowire.ParseError(n)
 		}
+		if num > protowire.MaxValidNumber {
+			return fmt.Errorf("field number %d is none", num)
+		}
 		p = p[n:]
 		used, err := b.field(num, typ, p)
 		if err != nil {
