@@ -26,28 +26,21 @@ func (c Config) Options() []kgo.Opt {
 	return opts
 }
 
-// clientLog passes on what the client warns of. What it only tells goes to
-// DEBUG, what it debugs nowhere.
+// clientLog passes on what the client complains of, below the level of what our
+// own packages say about the same.
 type clientLog struct{ log *slog.Logger }
 
 func (l clientLog) Level() kgo.LogLevel {
-	switch ctx := context.Background(); {
-	case l.log.Enabled(ctx, slog.LevelDebug):
+	if l.log.Enabled(context.Background(), slog.LevelDebug) {
 		return kgo.LogLevelInfo
-	case l.log.Enabled(ctx, slog.LevelWarn):
-		return kgo.LogLevelWarn
-	default:
-		return kgo.LogLevelError
 	}
+	return kgo.LogLevelError
 }
 
 func (l clientLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 	to := slog.LevelDebug
-	switch level {
-	case kgo.LogLevelError:
-		to = slog.LevelError
-	case kgo.LogLevelWarn:
-		to = slog.LevelWarn
+	if level == kgo.LogLevelError {
+		to = slog.LevelInfo
 	}
-	l.log.Log(context.Background(), to, msg, keyvals...)
+	l.log.Log(context.Background(), to, "kafka client: "+msg, keyvals...)
 }
