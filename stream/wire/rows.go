@@ -163,7 +163,9 @@ func EncodeRows(rec arrow.Record) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// DecodeRows reads an Arrow IPC stream; the caller releases the records.
+// DecodeRows reads an Arrow IPC stream; the caller releases the records. It is for
+// what EncodeRows wrote and the log has kept: the Arrow reader believes lengths in
+// its metadata, so foreign bytes can make it allocate without limit.
 func DecodeRows(value []byte) ([]arrow.Record, error) {
 	r, err := ipc.NewReader(bytes.NewReader(value), ipc.WithAllocator(memory.NewGoAllocator()))
 	if err != nil {
