@@ -63,6 +63,10 @@ func Start(ctx context.Context, o Options) (*Child, error) {
 		return nil, err
 	}
 	if err := c.awaitReady(ctx, socket, o.User, strings.TrimSpace(string(password))); err != nil {
+		select {
+		case <-c.done: // so that its own exit is told, not our kill
+		case <-time.After(time.Second):
+		}
 		c.kill()
 		return nil, errors.Join(fmt.Errorf("start engine on %q: %w", o.Dir, err), c.err)
 	}

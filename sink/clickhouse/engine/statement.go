@@ -1,0 +1,215 @@
+package engine
+
+import "strings"
+
+// statement is what must be known of a statement before the engine gets it: in
+// which format it answers, and for an INSERT where the statement ends and the
+// data begin. It is found by reading tokens, not by parsing SQL.
+type statement struct {
+	sql     string // for the engine; of an INSERT with data, without FORMAT or VALUES
+	format  string // the one that the statement names, or ""
+	rows    bool   // a SELECT: output can be had while it runs
+	insert  bool   // takes data
+	data    int    // insert: where the data begin in the text that was read
+	inlined bool   // insert: the statement says that data follow (FORMAT, VALUES)
+}
+
+// readStatement reads the statement at the beginning of text.
+func readStatement(text string) (statement, error) {
+	sc := scanner{text: text}
+	t := sc.next()
+	for t.is("(") {
+		t = sc.next()
+	}
+	sc.depth = 0
+	if t.is("INSERT") {
+		return readInsert(&sc)
+	}
+	s := statement{sql: text, rows: t.is("SELECT") || t.is("WITH") || t.is("FROM")}
+	for ; t.text != ""; t = sc.next() {
+		switch {
+		case t.is("FORMAT") && t.depth <= 0:
+			if name := sc.peek(); name.word {
+				s.format = name.text
+			}
+		case t.is("INSERT") && t.depth <= 0:
+			s.rows = false // WITH ... INSERT
+		case t.is(";"):
+			if sc.peek().text != "" {
+				return s, refuse(codeSyntax, "SYNTAX_ERROR", "Multi-statements are not allowed")
+			}
+		}
+	}
+	return s, nil
+}
+
+// readInsert reads on after the word INSERT.
+func readInsert(sc *scanner) (statement, error) {
+	whole := statement{sql: sc.text}
+	t := sc.next()
+	for t.is("INTO") || t.is("TABLE") || t.is("FUNCTION") {
+		t = sc.next()
+	}
+	for sc.peek().is(".") { // database.table
+		sc.next()
+		t = sc.next()
+	}
+	end := sc.at
+	for t = sc.next(); t.text != ""; t = sc.next() {
+		if t.depth > 0 {
+			end = sc.at
+			continue
+		}
+		switch {
+		case t.is("SELECT"), t.is("WITH"), t.is("WATCH"), t.is("FROM"):
+			return wholeInsert(whole, sc)
+		case t.is("VALUES"):
+			return statement{sql: sc.text[:t.start], format: "Values", insert: true, data: sc.at, inlined: true}, nil
+		case t.is("FORMAT"):
+			name := sc.next()
+			if !name.word {
+				return whole, refuse(codeSyntax, "SYNTAX_ERROR", "FORMAT without a name")
+			}
+			return statement{sql: sc.text[:t.start], format: name.text, insert: true, data: dataStart(sc.text, sc.at), inlined: true}, nil
+		}
+		end = sc.at
+	}
+	return statement{sql: sc.text[:end], insert: true, data: end}, nil
+}
+
+// wholeInsert is an INSERT that brings its own source.
+func wholeInsert(s statement, sc *scanner) (statement, error) {
+	for t := sc.next(); t.text != ""; t = sc.next() {
+		if t.is(";") && sc.peek().text != "" {
+			return s, refuse(codeSyntax, "SYNTAX_ERROR", "Multi-statements are not allowed")
+		}
+	}
+	return s, nil
+}
+
+// dataStart passes the blanks and the one line break between FORMAT and the data.
+func dataStart(text string, at int) int {
+	for at < len(text) && (text[at] == ' ' || text[at] == '\t' || text[at] == '\f') {
+		at++
+	}
+	if at < len(text) && text[at] == '\r' {
+		at++
+	}
+	if at < len(text) && text[at] == '\n' {
+		at++
+	}
+	return at
+}
+
+// token is a word, a quoted thing or one character. The empty token is the end.
+type token struct {
+	text  string
+	start int
+	depth int // brackets around it
+	word  bool
+}
+
+// is compares without regard to case, as keywords are.
+func (t token) is(s string) bool { return strings.EqualFold(t.text, s) }
+
+type scanner struct {
+	text  string
+	at    int
+	depth int
+}
+
+func (sc *scanner) peek() token {
+	ahead := *sc
+	return ahead.next()
+}
+
+func (sc *scanner) next() token {
+	sc.skipBlank()
+	if sc.at >= len(sc.text) {
+		return token{start: sc.at, depth: sc.depth}
+	}
+	start, c := sc.at, sc.text[sc.at]
+	switch {
+	case c == '\'' || c == '"' || c == '`':
+		sc.at = quotedEnd(sc.text, sc.at)
+	case c == '$':
+		sc.at = heredocEnd(sc.text, sc.at)
+	case wordByte(c):
+		for sc.at < len(sc.text) && wordByte(sc.text[sc.at]) {
+			sc.at++
+		}
+		return token{sc.text[start:sc.at], start, sc.depth, true}
+	default:
+		sc.at++
+		switch c {
+		case '(', '[', '{':
+			sc.depth++
+		case ')', ']', '}':
+			sc.depth--
+		}
+	}
+	return token{sc.text[start:sc.at], start, sc.depth, false}
+}
+
+// skipBlank passes white space and comments: -- and # to the end of the line, and
+// /* */.
+func (sc *scanner) skipBlank() {
+	for sc.at < len(sc.text) {
+		rest := sc.text[sc.at:]
+		switch {
+		case strings.IndexByte(" \t\r\n\f\v", rest[0]) >= 0:
+			sc.at++
+		case strings.HasPrefix(rest, "--"), strings.HasPrefix(rest, "# "), strings.HasPrefix(rest, "#!"):
+			sc.at += upTo(rest, "\n")
+		case strings.HasPrefix(rest, "/*"):
+			sc.at += 2 + upTo(rest[2:], "*/")
+		default:
+			return
+		}
+	}
+}
+
+// upTo is the length of s up to and with the end mark.
+func upTo(s, mark string) int {
+	if i := strings.Index(s, mark); i >= 0 {
+		return i + len(mark)
+	}
+	return len(s)
+}
+
+func wordByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c >= 0x80
+}
+
+// quotedEnd is where the quoted thing at i ends. A backslash or a doubled quote
+// does not end it.
+func quotedEnd(s string, i int) int {
+	quote := s[i]
+	for i++; i < len(s); i++ {
+		switch {
+		case s[i] == '\\':
+			i++
+		case s[i] == quote && i+1 < len(s) && s[i+1] == quote:
+			i++
+		case s[i] == quote:
+			return i + 1
+		}
+	}
+	return len(s)
+}
+
+// heredocEnd is where $tag$ ... $tag$ at i ends; a lone dollar is one character.
+func heredocEnd(s string, i int) int {
+	j := i + 1
+	for j < len(s) && wordByte(s[j]) {
+		j++
+	}
+	if j >= len(s) || s[j] != '$' {
+		return i + 1
+	}
+	tag := s[i : j+1]
+	if k := strings.Index(s[j+1:], tag); k >= 0 {
+		return j + 1 + k + len(tag)
+	}
+	return i + 1
+}
