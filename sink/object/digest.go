@@ -1,119 +1,217 @@
 package object
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"io"
 	"math"
+	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/parquet-go/parquet-go"
 )
 
-// digest is the SHA-256 over rows: the number of columns, then per column its
-// name, its type in a word and its values from the first row to the last. A
-// number is little-endian in its width, text and bytes follow their length, a
-// map is the number of its entries and then key, value of each; before each
-// value stands 1, and 0 alone is NULL. Lengths are uint32. So it depends on what
-// the rows are and not on how a file stores them, which another version of the
-// library may do otherwise.
-func digest(columns []column) (string, error) {
-	h := sha256.New()
-	putUint32(h, uint32(len(columns)))
-	for _, c := range columns {
-		putText(h, c.name)
-		for n, chunk := range c.chunks {
-			kind, value := hasher(h, chunk)
-			if value == nil {
-				return "", fmt.Errorf("hash column %q: values of type %s are not stored", c.name, chunk.DataType())
+// rowHash is the SHA-256 over rows, leaf column by leaf column: the length of
+// the path and the path ("headers.key_value.key"), one byte for the type, then
+// the entries of all rows. An entry is a byte - 0: NULL, or a map without
+// entries; 1: a value; 3: one more value in the same row - and the value: a
+// number little-endian in its width, text and bytes after their length. Lengths
+// are uint32.
+//
+// So it depends on what the rows are and not on how a file stores them, which
+// another version of a library may do otherwise. It is stored: it never changes.
+type rowHash struct {
+	sum hash.Hash
+	w   *bufio.Writer
+	n   [8]byte
+}
+
+// Types of leaf columns, as in the Parquet format.
+const (
+	typeInt32 = 1
+	typeInt64 = 2
+	typeFloat = 4
+	typeBytes = 6
+)
+
+func newRowHash() *rowHash {
+	sum := sha256.New()
+	return &rowHash{sum: sum, w: bufio.NewWriterSize(sum, 16<<10)}
+}
+
+func (h *rowHash) String() string {
+	h.w.Flush()
+	return hex.EncodeToString(h.sum.Sum(nil))
+}
+
+func (h *rowHash) column(path string, kind byte) {
+	h.bytes([]byte(path))
+	h.w.WriteByte(kind)
+}
+
+// entry is the byte before a value.
+func (h *rowHash) entry(more, value bool) {
+	var e byte
+	if value {
+		e |= 1
+	}
+	if more {
+		e |= 2
+	}
+	h.w.WriteByte(e)
+}
+
+func (h *rowHash) uint32(v uint32) {
+	binary.LittleEndian.PutUint32(h.n[:4], v)
+	h.w.Write(h.n[:4])
+}
+
+func (h *rowHash) uint64(v uint64) {
+	binary.LittleEndian.PutUint64(h.n[:], v)
+	h.w.Write(h.n[:])
+}
+
+func (h *rowHash) bytes(b []byte) {
+	h.uint32(uint32(len(b)))
+	h.w.Write(b)
+}
+
+// hashRecord is the hash of rows that are to be written.
+func hashRecord(rec arrow.Record) (string, error) {
+	h := newRowHash()
+	for i := range int(rec.NumCols()) {
+		name := rec.ColumnName(i)
+		var err error
+		if m, ok := rec.Column(i).(*array.Map); ok {
+			err = h.mapColumn(name, m)
+		} else {
+			err = h.arrowColumn(name, rec.Column(i))
+		}
+		if err != nil {
+			return "", fmt.Errorf("hash column %q: %w", name, err)
+		}
+	}
+	return h.String(), nil
+}
+
+func (h *rowHash) arrowColumn(path string, values arrow.Array) error {
+	value, err := h.arrowValues(path, values)
+	if err != nil {
+		return err
+	}
+	for i := range values.Len() {
+		h.entry(false, values.IsValid(i))
+		if values.IsValid(i) {
+			value(i)
+		}
+	}
+	return nil
+}
+
+func (h *rowHash) mapColumn(name string, m *array.Map) error {
+	leaves := []arrow.Array{m.Keys(), m.Items()}
+	for n, path := range []string{"key", "value"} {
+		value, err := h.arrowValues(name+".key_value."+path, leaves[n])
+		if err != nil {
+			return err
+		}
+		for i := range m.Len() {
+			from, to := m.ValueOffsets(i)
+			if from == to {
+				h.entry(false, false)
 			}
-			if n == 0 {
-				putText(h, kind)
-			}
-			for i := range chunk.Len() {
-				if chunk.IsNull(i) {
-					h.Write([]byte{0})
-					continue
-				}
-				h.Write([]byte{1})
-				value(i)
+			for j := from; j < to; j++ {
+				h.entry(j > from, true)
+				value(int(j))
 			}
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return nil
 }
 
-// column is a column of a record or a table.
-type column struct {
-	name   string
-	chunks []arrow.Array
-}
-
-func recordColumns(rec arrow.Record) []column {
-	columns := make([]column, rec.NumCols())
-	for i := range columns {
-		columns[i] = column{rec.ColumnName(i), []arrow.Array{rec.Column(i)}}
-	}
-	return columns
-}
-
-func tableColumns(t arrow.Table) []column {
-	columns := make([]column, t.NumCols())
-	for i := range columns {
-		columns[i] = column{t.Schema().Field(i).Name, t.Column(i).Data().Chunks()}
-	}
-	return columns
-}
-
-// hasher returns the word for the type of an array and what hashes its value i;
-// nil for a type that no table has.
-func hasher(h hash.Hash, values arrow.Array) (kind string, value func(i int)) {
+// arrowValues begins a leaf column and returns what hashes its value i.
+func (h *rowHash) arrowValues(path string, values arrow.Array) (func(i int), error) {
+	var kind byte
+	var value func(i int)
 	switch a := values.(type) {
 	case *array.String:
-		return "text", func(i int) { putText(h, a.Value(i)) }
+		kind, value = typeBytes, func(i int) { h.bytes([]byte(a.Value(i))) }
 	case *array.Binary:
-		return "bytes", func(i int) { putText(h, a.ValueString(i)) }
+		kind, value = typeBytes, func(i int) { h.bytes(a.Value(i)) }
 	case *array.Int64:
-		return "int64", func(i int) { putUint64(h, uint64(a.Value(i))) }
+		kind, value = typeInt64, func(i int) { h.uint64(uint64(a.Value(i))) }
 	case *array.Timestamp:
-		unit := a.DataType().(*arrow.TimestampType).Unit
-		return "time " + unit.String(), func(i int) { putUint64(h, uint64(a.Value(i))) }
+		kind, value = typeInt64, func(i int) { h.uint64(uint64(a.Value(i))) }
 	case *array.Uint32:
-		return "uint32", func(i int) { putUint32(h, a.Value(i)) }
+		kind, value = typeInt32, func(i int) { h.uint32(a.Value(i)) }
 	case *array.Float32:
-		return "float32", func(i int) { putUint32(h, math.Float32bits(a.Value(i))) }
-	case *array.Map:
-		keys, keysOK := a.Keys().(*array.String)
-		items, itemsOK := a.Items().(*array.String)
-		if keysOK && itemsOK {
-			return "map", func(i int) {
-				from, to := a.ValueOffsets(i)
-				putUint32(h, uint32(to-from))
-				for j := int(from); j < int(to); j++ {
-					putText(h, keys.Value(j))
-					putText(h, items.Value(j))
-				}
+		kind, value = typeFloat, func(i int) { h.uint32(math.Float32bits(a.Value(i))) }
+	default:
+		return nil, fmt.Errorf("values of type %s are not stored", values.DataType())
+	}
+	h.column(path, kind)
+	return value, nil
+}
+
+// hashFile is the hash of the rows of a file, as another library reads them.
+func hashFile(f *parquet.File) (string, error) {
+	h := newRowHash()
+	for i, path := range f.Schema().Columns() {
+		leaf, ok := f.Schema().Lookup(path...)
+		if !ok {
+			return "", fmt.Errorf("column %q is not in the schema", path)
+		}
+		h.column(strings.Join(path, "."), byte(leaf.Node.Type().Kind()))
+		for _, group := range f.RowGroups() {
+			if err := h.fileColumn(group.ColumnChunks()[i]); err != nil {
+				return "", fmt.Errorf("read column %q: %w", path, err)
 			}
 		}
 	}
-	return "", nil
+	return h.String(), nil
 }
 
-func putUint32(h hash.Hash, v uint32) {
-	var b [4]byte
-	binary.LittleEndian.PutUint32(b[:], v)
-	h.Write(b[:])
+func (h *rowHash) fileColumn(chunk parquet.ColumnChunk) error {
+	pages := chunk.Pages()
+	defer pages.Close()
+	values := make([]parquet.Value, 256)
+	for {
+		page, err := pages.ReadPage()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for in := page.Values(); err == nil; {
+			var n int
+			n, err = in.ReadValues(values)
+			for _, v := range values[:n] {
+				h.fileValue(v)
+			}
+		}
+		parquet.Release(page)
+		if err != io.EOF {
+			return err
+		}
+	}
 }
 
-func putUint64(h hash.Hash, v uint64) {
-	var b [8]byte
-	binary.LittleEndian.PutUint64(b[:], v)
-	h.Write(b[:])
-}
-
-func putText(h hash.Hash, s string) {
-	putUint32(h, uint32(len(s)))
-	h.Write([]byte(s))
+func (h *rowHash) fileValue(v parquet.Value) {
+	h.entry(v.RepetitionLevel() > 0, !v.IsNull())
+	switch v.Kind() {
+	case parquet.Int32:
+		h.uint32(v.Uint32())
+	case parquet.Int64:
+		h.uint64(v.Uint64())
+	case parquet.Float:
+		h.uint32(math.Float32bits(v.Float()))
+	case parquet.ByteArray:
+		h.bytes(v.ByteArray())
+	}
 }

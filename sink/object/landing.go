@@ -63,7 +63,11 @@ func landingRows(mem memory.Allocator, records []stream.Record) arrow.Record {
 				values.Append(text(h.Value))
 			}
 		}
-		payloads.Append(r.Value) // nil is NULL
+		if r.Value == nil {
+			payloads.AppendNull()
+		} else {
+			payloads.Append(r.Value)
+		}
 		keyIDs.Append("")
 	}
 	return b.NewRecord()

@@ -2,7 +2,6 @@ package object
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -15,9 +14,10 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/compress"
-	"github.com/apache/arrow/go/v17/parquet/file"
-	"github.com/apache/arrow/go/v17/parquet/metadata"
 	"github.com/apache/arrow/go/v17/parquet/pqarrow"
+	parquetgo "github.com/parquet-go/parquet-go"
+
+	"github.com/wearstream/wearstream/sink"
 )
 
 // maxRowGroup bounds what a reader has to hold; a file of fewer rows is one row
@@ -100,49 +100,37 @@ func writerProperties(schema *arrow.Schema) *parquet.WriterProperties {
 }
 
 // decode reads a whole file and returns its metadata if the rows are those that
-// it speaks of.
+// it speaks of. It uses another library than the one that writes, which reads
+// columns in goroutines of its own and panics there: one damaged file in the
+// store would end the process.
 func decode(body []byte) (meta Meta, err error) {
 	defer func() {
-		if r := recover(); r != nil { // of the library, given bytes that it did not write
+		if r := recover(); r != nil {
 			meta, err = Meta{}, fmt.Errorf("panic: %v", r)
 		}
 	}()
-	pf, err := file.NewParquetReader(bytes.NewReader(body))
+	f, err := parquetgo.OpenFile(bytes.NewReader(body), int64(len(body)))
 	if err != nil {
 		return Meta{}, err
 	}
-	defer pf.Close()
-	meta, err = ParseMeta(fileMeta(pf.MetaData().KeyValueMetadata()))
-	if err != nil {
-		return Meta{}, err
-	}
-	fr, err := pqarrow.NewFileReader(pf, pqarrow.ArrowReadProperties{}, memory.NewGoAllocator())
-	if err != nil {
-		return Meta{}, err
-	}
-	table, err := fr.ReadTable(context.Background())
-	if err != nil {
-		return Meta{}, err
-	}
-	defer table.Release()
-	sum, err := digest(tableColumns(table))
-	if err != nil {
-		return Meta{}, err
-	}
-	if table.NumRows() != meta.Rows || sum != meta.RowSHA256 {
-		return Meta{}, fmt.Errorf("it holds %d rows of hash %s and says %d rows of hash %s", table.NumRows(), sum, meta.Rows, meta.RowSHA256)
-	}
-	return meta, nil
-}
-
-func fileMeta(pairs metadata.KeyValueMetadata) map[string]string {
-	values := make(map[string]string, pairs.Len())
-	for i, name := range pairs.Keys() {
-		if name, ours := strings.CutPrefix(name, metaPrefix); ours {
-			values[name] = pairs.Values()[i]
+	values := map[string]string{}
+	for _, kv := range f.Metadata().KeyValueMetadata {
+		if name, ours := strings.CutPrefix(kv.Key, metaPrefix); ours {
+			values[name] = kv.Value
 		}
 	}
-	return values
+	meta, err = ParseMeta(values)
+	if err != nil {
+		return Meta{}, err
+	}
+	sum, err := hashFile(f)
+	if err != nil {
+		return Meta{}, err
+	}
+	if f.NumRows() != meta.Rows || sum != meta.RowSHA256 {
+		return Meta{}, fmt.Errorf("it holds %d rows of hash %s and says %d rows of hash %s", f.NumRows(), sum, meta.Rows, meta.RowSHA256)
+	}
+	return meta, nil
 }
 
 // latch keeps the first error of a writer and answers it from then on.
@@ -163,16 +151,17 @@ func (l *latch) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// newFile encodes the rows of a cut as an object.
+// newFile encodes the rows of a cut as an object. That is a function of the cut:
+// what fails once fails again.
 func newFile(key string, rec arrow.Record, meta Meta, out func(io.Writer) io.Writer) (*object, error) {
-	sum, err := digest(recordColumns(rec))
+	sum, err := hashRecord(rec)
 	if err != nil {
-		return nil, err
+		return nil, sink.Permanent(err)
 	}
 	meta.Rows, meta.RowSHA256 = rec.NumRows(), sum
 	body, err := encode(rec, meta, out)
 	if err != nil {
-		return nil, err
+		return nil, sink.Permanent(fmt.Errorf("object %q: %w", key, err))
 	}
 	return &object{key, meta, body, sha256.Sum256(body)}, nil
 }
