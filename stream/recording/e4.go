@@ -1,0 +1,225 @@
+package recording
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Scale of the Empatica E4: ±2 g in steps of 1/64 g.
+const (
+	e4LSB   = 64
+	e4Range = 2000
+)
+
+// e4 reads an Empatica E4 export. Line 1 of each file is its start in seconds
+// since 1970, line 2 its rate in Hz, both repeated per column.
+type e4 struct {
+	acc, temp []file
+	rate      uint32 // of ACC, mHz
+	tempRate  uint32 // of TEMP, mHz; 0: no readings
+}
+
+func (s *e4) take(f file) {
+	switch name := strings.ToUpper(f.name); name {
+	case "ACC.CSV", "ACC.CSV.GZ":
+		s.acc = append(s.acc, f)
+	case "TEMP.CSV", "TEMP.CSV.GZ":
+		s.temp = append(s.temp, f)
+	}
+}
+
+// found checks what take has gathered and reads the rates.
+func (s *e4) found(name string) (source, error) {
+	if len(s.acc) != 1 || len(s.temp) > 1 {
+		return nil, fmt.Errorf("open recording %s: %d files ACC.csv and %d TEMP.csv, want one of each: %s", name, len(s.acc), len(s.temp), known)
+	}
+	for i, f := range s.files() {
+		t, err := f.track()
+		if err != nil {
+			return nil, fmt.Errorf("open recording %s: %w", name, err)
+		}
+		t.lines.close()
+		if i == 0 {
+			s.rate = t.rate
+		} else {
+			s.tempRate = t.rate
+		}
+	}
+	if s.tempRate > s.rate {
+		return nil, fmt.Errorf("open recording %s: TEMP.csv has a higher rate than ACC.csv", name)
+	}
+	return s, nil
+}
+
+func (s *e4) format() string { return "Empatica E4" }
+func (s *e4) files() []file  { return append(s.acc[:1:1], s.temp...) }
+
+func (s *e4) hint() hint {
+	return hint{native: true, rateMHz: s.rate, tempMHz: s.tempRate, lsbPerG: e4LSB, rangeMG: e4Range}
+}
+
+func (s *e4) rows(yield func(*row) bool) (Damage, error) {
+	var d Damage
+	acc, err := s.acc[0].track()
+	if err != nil {
+		return d, err
+	}
+	defer acc.lines.close()
+	var temp readings
+	if len(s.temp) == 1 {
+		t, err := s.temp[0].track()
+		if err != nil {
+			return d, err
+		}
+		defer t.lines.close()
+		temp = readings{track: t, damage: &d}
+		temp.advance()
+	}
+	var r row
+	for {
+		line, err := acc.next()
+		if err != nil && err != errLong {
+			d.end(acc.name, err)
+			return d, nil
+		}
+		if err == nil && len(line) == 0 {
+			continue
+		}
+		t := acc.time()
+		if err == nil {
+			r.x, r.y, r.z, err = counts3(line)
+		}
+		if err != nil {
+			d.skip(acc.lines, acc.name, err)
+			continue
+		}
+		r.t = t
+		temp.upTo(&r, acc.spacing())
+		if !yield(&r) {
+			return d, nil
+		}
+	}
+}
+
+// readings hands each reading to the first sample at or after it. One from
+// before the first sample, or after the last, has no sample and is left out.
+type readings struct {
+	*track
+	damage *Damage
+	t      int64
+	temp   int32
+	ok     bool
+}
+
+func (s *readings) upTo(r *row, spacing int64) {
+	for r.hasTemp = false; s.ok && s.t <= r.t; s.advance() {
+		if s.t > r.t-spacing {
+			r.hasTemp, r.temp, r.tempT = true, s.temp, s.t
+		}
+	}
+}
+
+// advance goes to the next reading that can be read.
+func (s *readings) advance() {
+	for s.ok = false; !s.ok; {
+		line, err := s.next()
+		if err != nil && err != errLong {
+			s.damage.end(s.name, err)
+			return
+		}
+		if err == nil && len(line) == 0 {
+			continue
+		}
+		s.t = s.time()
+		if err == nil {
+			if s.temp, s.ok = celsius(line); !s.ok {
+				err = errTemp
+			}
+		}
+		if err != nil {
+			s.damage.skip(s.lines, s.name, err)
+		}
+	}
+}
+
+// track is one file of an export. A line that cannot be read still takes its
+// place in time.
+type track struct {
+	*lines
+	name  string
+	start int64 // ns
+	rate  uint32
+	i     uint64 // index of the next line
+}
+
+func (f file) track() (*track, error) {
+	l, err := f.lines()
+	if err != nil {
+		return nil, err
+	}
+	t := &track{lines: l, name: f.name}
+	if err := t.head(); err != nil {
+		l.close()
+		return nil, fmt.Errorf("%s: %w", f.name, err)
+	}
+	return t, nil
+}
+
+func (t *track) head() error {
+	start, err := t.headLine(9)
+	if err != nil {
+		return err
+	}
+	rate, err := t.headLine(3)
+	if err != nil {
+		return err
+	}
+	if start < 0 || start > maxTime.UnixNano() || rate < 1 || rate > 1_000_000 {
+		return errors.New("does not begin with a start in seconds since 1970 and a rate in Hz")
+	}
+	t.start, t.rate = start, uint32(rate)
+	return nil
+}
+
+// headLine reads a number that is repeated per column.
+func (t *track) headLine(scale int) (int64, error) {
+	line, err := t.next()
+	if err != nil {
+		return 0, fmt.Errorf("ends before its data: %w", err)
+	}
+	first, _, _ := bytes.Cut(line, []byte{','})
+	v, _, ok := decimal(bytes.TrimSpace(first), scale)
+	if !ok {
+		return 0, fmt.Errorf("line %d is not a number", t.number)
+	}
+	return v, nil
+}
+
+// time is that of the line last read; it goes on to the next.
+func (t *track) time() int64 {
+	at := t.start + gridNS(t.i, t.rate)
+	t.i++
+	return at
+}
+
+func (t *track) spacing() int64 { return gridNS(1, t.rate) }
+
+// counts3 reads three counts as micro-g.
+func counts3(line []byte) (x, y, z int32, err error) {
+	var v [3]int32
+	for i := range v {
+		field, rest, found := bytes.Cut(line, []byte{','})
+		if found != (i < 2) {
+			return 0, 0, 0, errors.New("not three fields")
+		}
+		n, places, ok := decimal(bytes.TrimSpace(field), 0)
+		if !ok || places > 0 || n < -32768 || n > 32767 {
+			return 0, 0, 0, errors.New("acceleration is no count")
+		}
+		v[i] = int32(microG(n, e4LSB))
+		line = rest
+	}
+	return v[0], v[1], v[2], nil
+}

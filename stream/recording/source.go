@@ -1,0 +1,232 @@
+package recording
+
+import (
+	"archive/zip"
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// row is one sample, and the temperature that came with it.
+type row struct {
+	t       int64 // ns since 1970
+	x, y, z int32 // micro-g
+	hasTemp bool
+	temp    int32 // milli-degrees Celsius
+	tempT   int64 // when it was read, ns since 1970
+}
+
+// source is a format's reader.
+type source interface {
+	format() string
+	files() []file
+	// rows reads from the beginning and hands out every row that can be read until
+	// yield says no; the row is valid during the call. Damage in the middle or at
+	// the end is counted; the error says that nothing can be read at all.
+	rows(yield func(*row) bool) (Damage, error)
+	// hint is what the format itself knows.
+	hint() hint
+}
+
+// hint is what a format knows without looking at the values.
+type hint struct {
+	native  bool // it does: the rest holds, and each row's temperature is a reading
+	rateMHz uint32
+	tempMHz uint32 // 0: no readings
+	lsbPerG uint32
+	rangeMG uint32
+}
+
+// file is something to read from the beginning, as often as needed.
+type file struct {
+	name string
+	open func() (io.ReadCloser, error)
+}
+
+const known = "formats are canonical CSV (timestamp,x,y,z,temperature; also .gz) and an Empatica E4 export, as folder or .zip with ACC.csv and TEMP.csv (also .gz)"
+
+// find recognises the format of a path.
+func find(name string) (source, error) {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("open recording: %w", err)
+	case info.IsDir():
+		return findE4(name, os.DirFS(name))
+	case strings.EqualFold(filepath.Ext(name), ".zip"):
+		return findZip(name)
+	}
+	f := file{filepath.Base(name), func() (io.ReadCloser, error) { return os.Open(name) }}
+	head, err := f.firstLine()
+	switch {
+	case string(head) == csvHeader:
+		return &canonical{f}, nil
+	case err != nil && len(head) == 0:
+		return nil, fmt.Errorf("open recording %s: %w; %s", name, err, known)
+	case strings.EqualFold(Name(name), "ACC") || strings.EqualFold(Name(name), "TEMP"):
+		return nil, fmt.Errorf("open recording %s: this is one file of an Empatica E4 export: give its folder", name)
+	}
+	return nil, fmt.Errorf("open recording %s: format not known: %s", name, known)
+}
+
+// findE4 looks for the files of an export at the top of a folder.
+func findE4(name string, fsys fs.FS) (source, error) {
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, fmt.Errorf("open recording: %w", err)
+	}
+	src := &e4{}
+	for _, e := range entries {
+		src.take(file{e.Name(), func() (io.ReadCloser, error) { return fsys.Open(e.Name()) }})
+	}
+	return src.found(name)
+}
+
+// findZip looks for the files of an export anywhere in an archive.
+func findZip(name string) (source, error) {
+	z, err := zip.OpenReader(name)
+	if err != nil {
+		return nil, fmt.Errorf("open recording %s: %w", name, err)
+	}
+	defer z.Close()
+	src := &e4{}
+	for _, m := range z.File {
+		member := m.Name
+		src.take(file{path.Base(member), func() (io.ReadCloser, error) { return openMember(name, member) }})
+	}
+	return src.found(name)
+}
+
+// member closes the archive with the file.
+type member struct {
+	io.ReadCloser
+	archive io.Closer
+}
+
+func (m member) Close() error { return errors.Join(m.ReadCloser.Close(), m.archive.Close()) }
+
+func openMember(archive, name string) (io.ReadCloser, error) {
+	z, err := zip.OpenReader(archive)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range z.File {
+		if m.Name == name {
+			f, err := m.Open()
+			if err != nil {
+				z.Close()
+				return nil, err
+			}
+			return member{f, z}, nil
+		}
+	}
+	z.Close()
+	return nil, fmt.Errorf("open %s in %s: %w", name, archive, fs.ErrNotExist)
+}
+
+// lines opens the file, unzipped where it is gzip, whatever its name.
+func (f file) lines() (*lines, error) {
+	c, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	l := &lines{closer: c, r: bufio.NewReaderSize(c, maxLine)}
+	if magic, _ := l.r.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		z, err := gzip.NewReader(l.r)
+		if err != nil {
+			c.Close()
+			return nil, fmt.Errorf("unzip %s: %w", f.name, err)
+		}
+		l.r = bufio.NewReaderSize(z, maxLine)
+	}
+	return l, nil
+}
+
+func (f file) firstLine() ([]byte, error) {
+	l, err := f.lines()
+	if err != nil {
+		return nil, err
+	}
+	defer l.close()
+	line, err := l.next()
+	return bytes.Clone(line), err
+}
+
+// maxLine is the longest line that is looked at.
+const maxLine = 64 << 10
+
+// lines reads a text line by line.
+type lines struct {
+	r      *bufio.Reader
+	closer io.Closer
+	number int64 // of the line last read, from 1
+}
+
+func (l *lines) close() { l.closer.Close() }
+
+var errLong = fmt.Errorf("line of more than %d bytes", maxLine)
+
+// next returns the next line without its end, valid until the call after it. A
+// line that is too long is skipped and answered with errLong. A line that the
+// file's damaged end cuts off is not answered: its last number may be half.
+func (l *lines) next() ([]byte, error) {
+	line, err := l.r.ReadSlice('\n')
+	switch {
+	case err == bufio.ErrBufferFull:
+		for err == bufio.ErrBufferFull {
+			_, err = l.r.ReadSlice('\n')
+		}
+		l.number++
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		return nil, errLong
+	case err == io.EOF && len(line) > 0:
+	case err != nil:
+		return nil, err
+	}
+	l.number++
+	line = bytes.TrimSuffix(line, []byte{'\n'})
+	return bytes.TrimSuffix(line, []byte{'\r'}), nil
+}
+
+// skip notes a row that cannot be read.
+func (d *Damage) skip(l *lines, name string, err error) {
+	if d.Rows++; d.Rows == 1 {
+		d.First = fmt.Sprintf("%s line %d: %v", name, l.number, err)
+	}
+}
+
+// end notes why a file ends before its end.
+func (d *Damage) end(name string, err error) {
+	if err != nil && err != io.EOF && d.End == nil {
+		d.End = fmt.Errorf("%s: %w", name, err)
+	}
+}
+
+// Digest is the SHA-256 of the bytes of the recording's files, in hex.
+func (r *Recording) Digest() (string, error) {
+	h := sha256.New()
+	for _, f := range r.src.files() {
+		c, err := f.open()
+		if err != nil {
+			return "", fmt.Errorf("digest %s: %w", r.Path, err)
+		}
+		_, err = io.Copy(h, c)
+		c.Close()
+		if err != nil {
+			return "", fmt.Errorf("digest %s: %w", r.Path, err)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
