@@ -1,0 +1,317 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/wearstream/wearstream/stream"
+	"github.com/wearstream/wearstream/stream/kafka"
+	"github.com/wearstream/wearstream/stream/wire"
+)
+
+// slot is one member of the group: a session, and after a fault the next one.
+type slot struct {
+	p    *Processor
+	name string // transactional id
+	log  *slog.Logger
+
+	mu        sync.Mutex
+	session   *kafka.Session
+	state     error // why there is no session
+	tasks     map[int32]*task
+	halts     map[int32]error
+	restoring int
+	oldest    time.Time // append time of the oldest record in the open transaction
+}
+
+// run lives one session after the other. A session that fails takes its tasks
+// with it, and the next restores them from what the log has.
+func (s *slot) run(ctx context.Context, reader *kafka.HistoryReader) error {
+	pause := pauseMin
+	for {
+		began := time.Now()
+		err := s.live(ctx, reader)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case isFinal(err):
+			return err
+		}
+		s.log.Warn("session broke, the next restores from the log", "err", err, "elapsed", time.Since(began))
+		s.p.metrics.transactions.WithLabelValues(resultBroken).Inc()
+		if pause = min(2*pause, pauseMax); time.Since(began) > pauseMax {
+			pause = pauseMin
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (s *slot) live(ctx context.Context, reader *kafka.HistoryReader) (err error) {
+	session, err := kafka.NewSession(s.p.deps.Kafka, kafka.SessionConfig{
+		Group:          s.p.deps.Cell + "-" + s.p.deps.Group,
+		Instance:       s.name,
+		Transaction:    s.name,
+		Topic:          wire.TopicName(s.p.deps.Cell, s.p.deps.Input),
+		SessionTimeout: s.p.cfg.SessionTimeout,
+		FetchBytes:     int32(min(s.p.cfg.MaxBytes, 16<<20)),
+		Start: func(ctx context.Context, committed map[int32]int64) (map[int32]int64, error) {
+			return s.start(ctx, reader, committed)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.session, s.tasks, s.halts = session, map[int32]*task{}, map[int32]error{}
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.session, s.state = nil, err
+		s.mu.Unlock()
+		session.Close()
+	}()
+	return (&life{slot: s, session: session, open: map[int32]*task{}}).loop(ctx)
+}
+
+func (s *slot) ready() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.session == nil:
+		return fmt.Errorf("%s has no session: %w", s.name, s.state)
+	case !s.session.Member():
+		return fmt.Errorf("%s joins its group", s.name)
+	case s.restoring > 0:
+		return fmt.Errorf("%s restores %d partitions", s.name, s.restoring)
+	}
+	return errors.Join(slices.Collect(maps.Values(s.halts))...)
+}
+
+// prune drops the tasks of partitions that are no longer ours. The client may
+// merge notices of revocation, so what is assigned counts, not what was said.
+func (s *slot) prune(assigned map[int32]bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p, t := range s.tasks {
+		if t.known && !assigned[p] {
+			delete(s.tasks, p)
+		}
+		t.known = t.known || assigned[p]
+	}
+}
+
+func (s *slot) task(partition int32) *task {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tasks[partition]
+}
+
+func (s *slot) note(oldest time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.oldest = oldest
+}
+
+// life is a session and its open transaction.
+type life struct {
+	*slot
+	session *kafka.Session
+
+	open    map[int32]*task // with records applied since the last commit
+	due     time.Time
+	records int
+	bytes   int64
+}
+
+// pollRecords bounds what is decoded at once.
+const pollRecords = 2000
+
+func (l *life) loop(ctx context.Context) error {
+	for {
+		if l.session.Revoked() {
+			if err := l.rollback(ctx); err != nil {
+				return err
+			}
+		}
+		l.prune(l.session.Assigned())
+		batches, err := l.poll(ctx)
+		if err != nil {
+			return err
+		}
+		if l.session.Revoked() {
+			continue // the rollback puts the client back in front of these batches
+		}
+		if err := l.apply(ctx, batches); err != nil {
+			return err
+		}
+		if len(l.open) > 0 && (ctx.Err() != nil || l.full() || !time.Now().Before(l.due)) {
+			if err := l.commit(ctx); err != nil {
+				return err
+			}
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+func (l *life) full() bool {
+	return l.records >= l.p.cfg.MaxRecords || l.bytes >= l.p.cfg.MaxBytes
+}
+
+func (l *life) poll(ctx context.Context) ([]kafka.SessionBatch, error) {
+	if len(l.open) > 0 {
+		until, cancel := context.WithDeadline(ctx, l.due)
+		defer cancel()
+		ctx = until
+	}
+	return l.session.Poll(ctx, min(pollRecords, l.p.cfg.MaxRecords))
+}
+
+// apply runs what was polled through the operators, partitions in parallel, and
+// produces what they emit.
+func (l *life) apply(ctx context.Context, batches []kafka.SessionBatch) error {
+	if len(batches) == 0 {
+		return nil
+	}
+	if len(l.open) == 0 {
+		if err := l.begin(batches); err != nil {
+			return err
+		}
+	}
+	work := map[*task][]stream.Record{}
+	for _, b := range batches {
+		t := l.task(b.Partition)
+		if t == nil {
+			return fmt.Errorf("partition %d was polled and never assigned", b.Partition)
+		}
+		l.open[b.Partition] = t
+		work[t] = append(work[t], b.Records...)
+		l.records += len(b.Records)
+		for _, r := range b.Records {
+			l.bytes += int64(len(r.Key) + len(r.Value))
+		}
+	}
+	err := l.each(func(t *task) error { return t.apply(ctx, work[t]) })
+	if err != nil {
+		return err
+	}
+	l.produce()
+	// A crash here leaves an open transaction that nobody can read; the next
+	// session of this name aborts it and begins at the last commit.
+	return l.p.hook("produced")
+}
+
+func (l *life) begin(batches []kafka.SessionBatch) error {
+	if err := l.session.Begin(); err != nil {
+		return err
+	}
+	l.due = time.Now().Add(l.p.cfg.CommitInterval)
+	l.records, l.bytes = 0, 0
+	oldest := batches[0].Records[0].AppendTime
+	for _, b := range batches[1:] {
+		if at := b.Records[0].AppendTime; at.Before(oldest) {
+			oldest = at
+		}
+	}
+	l.note(oldest)
+	// A crash here leaves nothing: the log has not heard of the transaction.
+	return l.p.hook("begun")
+}
+
+// each runs f for the open tasks at the same time and waits for all.
+func (l *life) each(f func(*task) error) error {
+	var wg sync.WaitGroup
+	tasks := slices.Collect(maps.Values(l.open))
+	errs := make([]error, len(tasks))
+	for i, t := range tasks {
+		wg.Go(func() { errs[i] = f(t) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (l *life) produce() {
+	for _, p := range slices.Sorted(maps.Keys(l.open)) {
+		records, bytes := l.open[p].out.take()
+		l.bytes += bytes
+		for _, r := range records {
+			l.session.Produce(r)
+		}
+	}
+}
+
+// commit closes the transaction. Until the log has said yes, the operators keep
+// both what was and what is.
+func (l *life) commit(ctx context.Context) error {
+	began := time.Now()
+	if err := l.each((*task).finish); err != nil {
+		return err
+	}
+	l.produce()
+	// A crash here is as in apply: all is written and none of it can be read.
+	if err := l.p.hook("ending"); err != nil {
+		return err
+	}
+	end, cancel := outlive(ctx, grace)
+	defer cancel()
+	// A crash in here leaves it to the log whether the transaction is; output,
+	// state and offset share the answer. On the embedded log they may not, and
+	// the checkpoint says so.
+	if err := l.session.Commit(end); err != nil {
+		return err
+	}
+	// A crash here loses only the memory of a transaction that is: the restore
+	// finds its state and its offset in the log.
+	if err := l.p.hook("ended"); err != nil {
+		return err
+	}
+	for _, t := range l.open {
+		t.commit()
+	}
+	l.p.metrics.records.Add(float64(l.records))
+	l.p.metrics.transactions.WithLabelValues(resultCommitted).Inc()
+	l.p.metrics.seconds.Observe(time.Since(began).Seconds())
+	l.log.Debug("transaction committed", "rows", l.records, "bytes", l.bytes, "elapsed", time.Since(began))
+	l.note(time.Time{})
+	clear(l.open)
+	return nil
+}
+
+// rollback ends the transaction, if one is open, because partitions were taken
+// away. Those that stay begin again at the last commit.
+func (l *life) rollback(ctx context.Context) error {
+	end, cancel := outlive(ctx, grace)
+	defer cancel()
+	if err := l.session.Rollback(end); err != nil {
+		return err
+	}
+	if len(l.open) == 0 {
+		return nil
+	}
+	for _, t := range l.open {
+		t.rollback()
+	}
+	l.p.metrics.transactions.WithLabelValues(resultRolledBack).Inc()
+	l.note(time.Time{})
+	clear(l.open)
+	return nil
+}
+
+// outlive is a context that ends some time after ctx does: an end of a
+// transaction that is cut short leaves the session of no use.
+func outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return longer, func() { stop(); cancel() }
+}
