@@ -79,7 +79,7 @@ func (o *operator) fill(row *wire.WindowRow, c *window.Content, k window.Key, co
 		}
 		return
 	}
-	var whole features.Epoch
+	o.whole = features.Epoch{}
 	s, r := c.Samples, c.Readings
 	for end := k.Start + int64(features.EpochLength); end <= k.End(); end += int64(features.EpochLength) {
 		i, _ := slices.BinarySearch(s.T, end)
@@ -87,11 +87,11 @@ func (o *operator) fill(row *wire.WindowRow, c *window.Content, k window.Key, co
 		epoch := features.NewEpoch(
 			features.Samples{T: s.T[:i], X: s.X[:i], Y: s.Y[:i], Z: s.Z[:i]},
 			features.Readings{T: r.T[:j], MilliC: r.MilliC[:j]})
-		whole.Merge(&epoch)
+		o.whole.Merge(&epoch)
 		s = features.Samples{T: s.T[i:], X: s.X[i:], Y: s.Y[i:], Z: s.Z[i:]}
 		r = features.Readings{T: r.T[j:], MilliC: r.MilliC[j:]}
 	}
-	o.cfg.Set.Values(&whole, k.Length, o.values)
+	o.cfg.Set.Values(&o.whole, k.Length, o.values)
 	for i, v := range o.values {
 		row.Features[i] = float32(v)
 	}

@@ -46,6 +46,7 @@ type operator struct {
 	rows     [wire.FeaturesPartitions]*wire.WindowRows
 	merger   window.Merger
 	algo     string
+	whole    features.Epoch // of the window being computed; here so that it is not allocated
 	values   []float64
 	handed   map[string]int // rows by status since the last Commit
 	conflict int

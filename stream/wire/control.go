@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -51,6 +52,9 @@ func DecodeStatus(b []byte) (Status, error) {
 	}
 	if s.Kind == "" {
 		return s, fmt.Errorf("parse status: no kind")
+	}
+	if s.LastSeq != nil && *s.LastSeq == math.MaxUint64 {
+		return s, fmt.Errorf("parse status: last_seq %d leaves no next one", *s.LastSeq)
 	}
 	return s, nil
 }

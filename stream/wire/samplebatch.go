@@ -99,6 +99,9 @@ func (b *SampleBatch) Validate() error {
 	if len(b.TempMdegC) > 0 && (b.TempRateMHz == 0 || b.TempRateMHz > MaxRateMHz) {
 		return refuse(ReasonRange, "temp_rate_mhz %d is not in 1..%d", b.TempRateMHz, MaxRateMHz)
 	}
+	if b.Seq == math.MaxUint64 || b.PrevBootLastSeq.OK && b.PrevBootLastSeq.Value == math.MaxUint64 {
+		return refuse(ReasonRange, "a sequence of %d leaves no next one", uint64(math.MaxUint64))
+	}
 	if b.N == 0 && len(b.TempMdegC) == 0 {
 		return refuse(ReasonShape, "neither samples nor temperature readings")
 	}
@@ -183,21 +186,11 @@ func (b *SampleBatch) AppendMicroG(x, y, z []int32) ([]int32, []int32, []int32) 
 	return x, y, z
 }
 
-// microG is round_half_even(count·10^6/lsb), exactly.
+// microG is round_half_even(count·10^6/lsb), exactly: the quotient stands at
+// least 1/(2·lsb) from a tie that it is not, and float64 rounds it by less than
+// 7.3e-6/lsb.
 func microG(count, lsb int64) int64 {
-	v := count * 1_000_000
-	neg := v < 0
-	if neg {
-		v = -v
-	}
-	q, r := v/lsb, v%lsb
-	if 2*r > lsb || 2*r == lsb && q&1 == 1 {
-		q++
-	}
-	if neg {
-		return -q
-	}
-	return q
+	return int64(math.RoundToEven(float64(count*1_000_000) / float64(lsb)))
 }
 
 // The span of time in which a device may say that it recorded.
