@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/wearstream/wearstream/loadtest/replay"
+	"github.com/wearstream/wearstream/stream/recording"
+	"github.com/wearstream/wearstream/stream/wire"
+)
+
+// replayCmd plays recordings as devices.
+type replayCmd struct {
+	Files       []string      `arg:"" optional:"" name:"file" help:"Recordings: canonical CSV (.csv, .csv.gz), E4 folders or zips."`
+	Replay      replay.Config `embed:""`
+	Study       string        `name:"study" help:"Assign the sensors to this study first."`
+	Participant string        `name:"participant" help:"... to this participant,"`
+	Side        string        `name:"side" default:"none" enum:"left,right,none" help:"... on this side: left, right or none."`
+	Generate    string        `name:"generate" type:"path" placeholder:"DIR" help:"Only write generated recordings into this folder."`
+}
+
+func (replayCmd) Help() string {
+	return "Examples:\n  wearstream replay S01.csv.gz S02.csv.gz\n  wearstream replay --devices 200 --acked acked.jsonl recordings/*.csv.gz\n" +
+		"  wearstream replay --study ST01 --participant P-0042 --side left --start 2026-03-01T08:00:00Z S01.csv.gz"
+}
+
+// Run plays the files until every batch has its acknowledgement.
+func (c *replayCmd) Run(ctx context.Context, e *env) error {
+	if c.Generate != "" {
+		return c.generate(e)
+	}
+	if c.Replay.Data == "" && c.Replay.MQTT == "" {
+		c.Replay.Data = defaultData()
+	}
+	bar := newReplayBar(e)
+	r, err := replay.New(c.Replay, c.Files, replay.Deps{Log: e.log, Progress: bar.show})
+	if err != nil {
+		return usage(err)
+	}
+	if err := c.assign(ctx, e); err != nil {
+		return err
+	}
+	result, err := r.Run(ctx)
+	bar.done()
+	if e.json {
+		if jerr := json.NewEncoder(e.stdout).Encode(result); jerr != nil {
+			return jerr
+		}
+	} else {
+		fmt.Fprintf(e.stdout, "%d devices, %d recordings (%d known already), %d batches, %d samples, %d acknowledged in %.1f s\n",
+			result.Devices, result.Recordings, result.Skipped, result.Batches, result.Samples, result.Acknowledged, result.Elapsed)
+	}
+	return err
+}
+
+// assign says whose sensors they are before the first sample.
+func (c *replayCmd) assign(ctx context.Context, e *env) error {
+	if c.Study == "" && c.Participant == "" {
+		return nil
+	}
+	if c.Study == "" || c.Participant == "" {
+		return usage(errors.New("--study, --participant: give both, or none"))
+	}
+	if c.Replay.Data == "" {
+		return usage(errors.New("--study, --participant: the assignment is written to the log of --data; with --mqtt use `wearstream participant assign`"))
+	}
+	devices, err := replay.Plan(c.Replay, c.Files)
+	if err != nil {
+		return usage(err)
+	}
+	at, err := readEndpoints(c.Replay.Data)
+	if err != nil {
+		return err
+	}
+	var all []wire.Assignment
+	for _, d := range devices {
+		a := wire.Assignment{Sensor: d.Sensor, Study: c.Study, Participant: c.Participant, Side: c.Side, At: time.Now().UTC()}
+		if err := a.Validate(); err != nil {
+			return usage(err)
+		}
+		all = append(all, a)
+	}
+	return assign(ctx, brokersAt(at, e), at.Cell, all...)
+}
+
+func (c *replayCmd) generate(e *env) error {
+	paths, err := recording.Generate(c.Generate)
+	if err != nil {
+		return err
+	}
+	for _, p := range paths {
+		fmt.Fprintln(e.stdout, p)
+	}
+	return nil
+}
+
+// replayBar shows how far a replay is: a bar on a terminal, else a line every
+// ten seconds.
+type replayBar struct {
+	e    *env
+	bar  *progressbar.ProgressBar
+	last time.Time
+}
+
+func newReplayBar(e *env) *replayBar {
+	b := &replayBar{e: e, last: time.Now()}
+	if f, ok := e.stderr.(*os.File); ok && isTerminal(f) {
+		b.bar = progressbar.NewOptions64(-1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("replay"),
+			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("samples"),
+			progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionClearOnFinish())
+	}
+	return b
+}
+
+func (b *replayBar) show(p replay.Progress) {
+	if b.bar != nil {
+		b.bar.ChangeMax64(max(p.TotalSamples, 1))
+		_ = b.bar.Set64(p.Samples)
+		return
+	}
+	if now := time.Now(); now.Sub(b.last) >= 10*time.Second {
+		b.last = now
+		fmt.Fprintf(b.e.stderr, "replay: %d of %d devices done, %d batches sent, %d acknowledged, %d of %d samples\n",
+			p.DevicesDone, p.Devices, p.Batches, p.Acked, p.Samples, p.TotalSamples)
+	}
+}
+
+func (b *replayBar) done() {
+	if b.bar != nil {
+		_ = b.bar.Finish()
+	}
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

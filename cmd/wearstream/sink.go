@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/wearstream/wearstream/features"
+	"github.com/wearstream/wearstream/sink"
+	"github.com/wearstream/wearstream/sink/clickhouse"
+	"github.com/wearstream/wearstream/sink/object"
+	"github.com/wearstream/wearstream/stream"
+	"github.com/wearstream/wearstream/stream/kafka"
+	"github.com/wearstream/wearstream/stream/wire"
+)
+
+type sinkCmd struct {
+	Object     sinkObjectCmd     `cmd:"" help:"Land the log and the features as Parquet objects."`
+	Clickhouse sinkClickHouseCmd `cmd:"" help:"Load batches, windows and quarantine into ClickHouse."`
+}
+
+// objectsConfig says where objects go and how often they are cut.
+type objectsConfig struct {
+	Objects string        `name:"objects" default:"" help:"Where objects go: a folder (file:///DIR or DIR). Default: DATA/objects."`
+	Cut     time.Duration `name:"object.cut" default:"30s" help:"An object ends when the next record is so much later than its first."`
+	Idle    time.Duration `name:"object.idle_cut" default:"15m" help:"The same, while a partition carries nothing but ticks."`
+	Bytes   int           `name:"object.bytes" default:"67108864" help:"An object ends at so many bytes of records."`
+	Records int           `name:"object.records" default:"100000" help:"An object ends at so many records."`
+}
+
+func (c objectsConfig) limits() kafka.Limits {
+	return kafka.Limits{Records: c.Records, Bytes: c.Bytes, Age: c.Cut, IdleAge: c.Idle}
+}
+
+// tablesConfig says how often ClickHouse is loaded.
+type tablesConfig struct {
+	Cut     time.Duration `name:"clickhouse.cut" default:"1s" help:"An insert ends when the next record is so much later than its first."`
+	Idle    time.Duration `name:"clickhouse.idle_cut" default:"15m" help:"The same, while a partition carries nothing but ticks."`
+	Bytes   int           `name:"clickhouse.bytes" default:"16777216" help:"An insert ends at so many bytes of records."`
+	Records int           `name:"clickhouse.records" default:"20000" help:"An insert ends at so many records."`
+}
+
+func (c tablesConfig) limits() kafka.Limits {
+	return kafka.Limits{Records: c.Records, Bytes: c.Bytes, Age: c.Cut, IdleAge: c.Idle}
+}
+
+// sinkObjectCmd is the object sink alone.
+type sinkObjectCmd struct {
+	Log     logConfig     `embed:""`
+	Objects objectsConfig `embed:""`
+	Admin   adminConfig   `embed:"" prefix:"admin."`
+}
+
+func (sinkObjectCmd) Help() string {
+	return "Example:\n  wearstream sink object --kafka.brokers kafka:9092 --objects /srv/wearstream --instance object-1"
+}
+
+// Run lands until it is told to stop.
+func (c *sinkObjectCmd) Run(ctx context.Context, e *env) error {
+	s, err := c.Log.site(e)
+	if err != nil {
+		return err
+	}
+	if _, err := s.ensureTopics(ctx); err != nil {
+		return err
+	}
+	g, err := s.objectSink(c.Objects)
+	if err != nil {
+		return err
+	}
+	return s.serve(ctx, c.Admin, g.Run)
+}
+
+func (s *site) objectSink(cfg objectsConfig) (*kafka.Group, error) {
+	store, err := object.Open(cfg.Objects)
+	if err != nil {
+		return nil, usage(err)
+	}
+	return s.group("object", object.New(store, s.cell, build()), cfg.limits())
+}
+
+// sinkClickHouseCmd is the ClickHouse sink alone.
+type sinkClickHouseCmd struct {
+	Log        logConfig         `embed:""`
+	ClickHouse clickhouse.Config `embed:"" prefix:"clickhouse."`
+	Tables     tablesConfig      `embed:""`
+	Admin      adminConfig       `embed:"" prefix:"admin."`
+}
+
+func (sinkClickHouseCmd) Help() string {
+	return "Example:\n  wearstream sink clickhouse --kafka.brokers kafka:9092 --clickhouse.dsn http://wearstream@clickhouse:8123 --clickhouse.password_file /run/secrets/clickhouse"
+}
+
+// Run loads until it is told to stop.
+func (c *sinkClickHouseCmd) Run(ctx context.Context, e *env) error {
+	s, err := c.Log.site(e)
+	if err != nil {
+		return err
+	}
+	if _, err := s.ensureTopics(ctx); err != nil {
+		return err
+	}
+	g, err := s.clickhouseSink(ctx, c.ClickHouse, c.Tables)
+	if err != nil {
+		return err
+	}
+	return s.serve(ctx, c.Admin, g.Run)
+}
+
+func (s *site) clickhouseSink(ctx context.Context, cfg clickhouse.Config, tables tablesConfig) (*kafka.Group, error) {
+	views := map[time.Duration][]string{}
+	for _, length := range features.Lengths {
+		views[length] = features.Core.ColumnsAt(length)
+	}
+	ch, err := clickhouse.New(ctx, cfg, s.cell, wire.WindowSchema(features.Core.Columns()), views, s.log)
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	return s.group("clickhouse", ch, tables.limits())
+}
+
+// group feeds a sink with the three topics that hold data.
+func (s *site) group(name string, to stream.Sink, limits kafka.Limits) (*kafka.Group, error) {
+	g, err := kafka.NewGroup(kafka.GroupConfig{
+		Sink: name, Group: s.cell + ".sink-" + name, Instance: s.instance, Cell: s.cell,
+		Topics: map[string]kafka.Limits{wire.TopicDevice: limits, wire.TopicFeatures: limits, wire.TopicQuarantine: limits},
+	}, s.kafka, sink.Instrument(sink.Retry(to, s.log), name, s.reg), s.log, s.reg)
+	if err != nil {
+		return nil, usage(err)
+	}
+	s.health.add("sink "+name, g.Ready)
+	return g, nil
+}
