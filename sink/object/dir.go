@@ -27,7 +27,6 @@ const tempDir = ".tmp"
 // reads the objects. What Head answers beside the size is an extended attribute
 // of the file; where the file system keeps none it is lost.
 type dir struct {
-	name string
 	root *os.Root // no key and no symbolic link leads out of it
 
 	mu      sync.Mutex
@@ -47,7 +46,7 @@ func openDir(name string) (Store, error) {
 	if err := root.MkdirAll(tempDir, 0o750); err != nil {
 		return nil, fmt.Errorf("open object store: %w", err)
 	}
-	d := &dir{name: name, root: root, durable: map[string]bool{".": true}, at: func(string) {}}
+	d := &dir{root: root, durable: map[string]bool{".": true}, at: func(string) {}}
 	return d, d.sweep()
 }
 
@@ -263,10 +262,13 @@ func (d *dir) List(ctx context.Context, prefix, after string) iter.Seq2[Info, er
 // whether to go on. Folders sort by their name with the slash, as keys do.
 func (d *dir) list(ctx context.Context, folder, prefix, after string, yield func(Info, error) bool) bool {
 	entries, err := d.readDir(path.Join(".", folder))
-	if err = errors.Join(err, ctx.Err()); err != nil {
-		if notThere(err) && ctx.Err() == nil {
-			return true // removed meanwhile
-		}
+	if notThere(err) {
+		return true // removed meanwhile
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
 		yield(Info{}, fmt.Errorf("list objects %q: %w", folder, err))
 		return false
 	}

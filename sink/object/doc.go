@@ -13,6 +13,8 @@
 // says; readers with Hive partitioning see it again. Rows of no study are in
 // study=~unassigned, a word that no study can have. Other characters than
 // letters, digits, dot, underscore and hyphen are written as %XX, as in Hive.
+// Where all studies are numbers, pandas and polars read study as one unless told
+// its type; DuckDB keeps the text.
 //
 // Every file carries what it is (Meta) in its Parquet key-value metadata. It is
 // written to memory, read back and compared before it is put; the same cut gives

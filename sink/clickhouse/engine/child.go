@@ -90,17 +90,15 @@ func spawn(o Options) (*Child, *os.File, error) {
 		}
 		command = []string{exe, "engine"}
 	}
-	// Close-on-exec, so that no other child of ours keeps the socket open.
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
+	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, nil, fmt.Errorf("make socket pair: %w", err)
 	}
-	ours, theirs := os.NewFile(uintptr(fds[0]), "engine"), os.NewFile(uintptr(fds[1]), "parent")
 	defer theirs.Close()
 
 	d := Daemon{Dir: o.Dir, User: o.User, PasswordFile: o.PasswordFile, Parent: 3, Engine: o.Config}
 	cmd := exec.Command(command[0], append(command[1:len(command):len(command)], d.args()...)...)
-	cmd.Env = append(os.Environ(), o.Env...)
+	cmd.Env = append(childEnv(), o.Env...)
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Stderr = o.Stderr
 	if cmd.Stderr == nil {
@@ -121,6 +119,16 @@ func spawn(o Options) (*Child, *os.File, error) {
 		close(c.done)
 	}()
 	return c, ours, nil
+}
+
+// childEnv is what of our environment the child gets: no secrets.
+func childEnv() (env []string) {
+	for _, name := range []string{"PATH", "TZ", "LD_LIBRARY_PATH", "GOTRACEBACK"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
 }
 
 // awaitReady reads the address from the child's own socket, so no other server on

@@ -19,6 +19,7 @@ type Config struct {
 	Lib        string `name:"lib" type:"path" help:"Path of libchdb.so. Default: beside the program, else in the parts cache."`
 	MemoryMiB  int    `name:"memory_mib" default:"2048" help:"Memory that the embedded ClickHouse may use, in MiB."`
 	MaxQueries int    `name:"max_queries" default:"16" help:"Statements that run at once in the embedded ClickHouse; more wait."`
+	Unconfined bool   `name:"unconfined" help:"Do not take files, programs and connections away from the embedded ClickHouse (Landlock)."`
 }
 
 // Validate joins all that is wrong with the configuration.

@@ -21,6 +21,9 @@ type Daemon struct {
 // Run serves until ctx is done or the parent is gone. It belongs into main: it
 // takes over standard input and the process's ways to end.
 func (d Daemon) Run(ctx context.Context, log *slog.Logger) error {
+	if !d.Engine.Unconfined && os.Getenv(confined) == "" {
+		log.Warn("the engine is not confined: statements can read files of this user", "err", d.confine())
+	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	ready := func(addr string) { log.Info("engine ready", "addr", addr) }
@@ -45,11 +48,24 @@ func (d Daemon) Run(ctx context.Context, log *slog.Logger) error {
 	return Serve(ctx, d.Engine, d.Dir, d.User, strings.TrimSpace(string(password)), ready)
 }
 
+// confine starts this process again, confined; it returns only when it cannot.
+func (d Daemon) confine() error {
+	lib, err := d.Engine.library()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(d.Dir, 0o700); err != nil {
+		return err
+	}
+	return confine(d.Dir, lib, d.PasswordFile)
+}
+
 // args is the command line that makes d again.
 func (d Daemon) args() []string {
 	return []string{
 		"--dir=" + d.Dir, "--user=" + d.User, "--password_file=" + d.PasswordFile, fmt.Sprintf("--parent=%d", d.Parent),
 		"--clickhouse.listen=" + d.Engine.Listen, "--clickhouse.lib=" + d.Engine.Lib,
 		fmt.Sprintf("--clickhouse.memory_mib=%d", d.Engine.MemoryMiB), fmt.Sprintf("--clickhouse.max_queries=%d", d.Engine.MaxQueries),
+		fmt.Sprintf("--clickhouse.unconfined=%t", d.Engine.Unconfined),
 	}
 }

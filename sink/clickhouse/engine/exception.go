@@ -12,6 +12,7 @@ import (
 type exception struct {
 	code int
 	text string
+	http int // status, where it is not the code's
 }
 
 func (e *exception) Error() string { return e.text }
@@ -22,18 +23,18 @@ var codePrefix = regexp.MustCompile(`^Code: (\d+)\. DB::Exception: `)
 func newException(text string) *exception {
 	m := codePrefix.FindStringSubmatch(text)
 	if m == nil {
-		return &exception{codeStd, fmt.Sprintf("Code: %d. DB::Exception: %s", codeStd, text)}
+		return &exception{code: codeStd, text: fmt.Sprintf("Code: %d. DB::Exception: %s", codeStd, text)}
 	}
 	code, _ := strconv.Atoi(m[1])
 	if rest := text[len(m[0]):]; codePrefix.MatchString(rest) {
 		text = rest
 	}
-	return &exception{code, text}
+	return &exception{code: code, text: text}
 }
 
 // refuse is an exception of the front's own.
 func refuse(code int, name, format string, args ...any) *exception {
-	return &exception{code, fmt.Sprintf("Code: %d. DB::Exception: %s. (%s)", code, fmt.Sprintf(format, args...), name)}
+	return &exception{code: code, text: fmt.Sprintf("Code: %d. DB::Exception: %s. (%s)", code, fmt.Sprintf(format, args...), name)}
 }
 
 // asException gives any error the form that clients expect.
@@ -41,7 +42,7 @@ func asException(err error) *exception {
 	if e, ok := errors.AsType[*exception](err); ok {
 		return e
 	}
-	return &exception{codeStd, fmt.Sprintf("Code: %d. DB::Exception: %s. (STD_EXCEPTION)", codeStd, err)}
+	return &exception{code: codeStd, text: fmt.Sprintf("Code: %d. DB::Exception: %s. (STD_EXCEPTION)", codeStd, err)}
 }
 
 // The codes that the front itself gives.
@@ -62,6 +63,9 @@ const (
 // status is the HTTP status of an exception that comes before any output, as the
 // server gives it.
 func (e *exception) status() int {
+	if e.http != 0 {
+		return e.http
+	}
 	switch e.code {
 	case codeAuthentication, codeAccessDenied, 164, 192, 193, 194, 291: // not allowed
 		return http.StatusForbidden

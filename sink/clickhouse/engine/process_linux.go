@@ -44,3 +44,13 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 		}
 	}
 }
+
+// socketPair makes a connected pair. Close-on-exec, so that no other child of ours
+// keeps it open; without blocking, so that reading has a deadline.
+func socketPair() (a, b *os.File, err error) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	return os.NewFile(uintptr(fds[0]), "engine"), os.NewFile(uintptr(fds[1]), "parent"), nil
+}

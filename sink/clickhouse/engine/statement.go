@@ -6,12 +6,11 @@ import "strings"
 // which format it answers, and for an INSERT where the statement ends and the
 // data begin. It is found by reading tokens, not by parsing SQL.
 type statement struct {
-	sql     string // for the engine; of an INSERT with data, without FORMAT or VALUES
-	format  string // the one that the statement names, or ""
-	rows    bool   // a SELECT: output can be had while it runs
-	insert  bool   // takes data
-	data    int    // insert: where the data begin in the text that was read
-	inlined bool   // insert: the statement says that data follow (FORMAT, VALUES)
+	sql    string // for the engine; of an INSERT with data, without FORMAT or VALUES
+	format string // the one that the statement names, or ""
+	rows   bool   // a SELECT: output can be had while it runs
+	insert bool   // takes data
+	data   int    // insert: where the data begin in the text that was read
 }
 
 // readStatement reads the statement at the beginning of text.
@@ -34,10 +33,9 @@ func readStatement(text string) (statement, error) {
 			}
 		case t.is("INSERT") && t.depth <= 0:
 			s.rows = false // WITH ... INSERT
-		case t.is(";"):
-			if sc.peek().text != "" {
-				return s, refuse(codeSyntax, "SYNTAX_ERROR", "Multi-statements are not allowed")
-			}
+		}
+		if err := sc.refuse(t); err != nil {
+			return s, err
 		}
 	}
 	return s, nil
@@ -52,39 +50,43 @@ func readInsert(sc *scanner) (statement, error) {
 	}
 	for sc.peek().is(".") { // database.table
 		sc.next()
-		t = sc.next()
+		sc.next()
 	}
-	end := sc.at
+	source := false // it brings its own
 	for t = sc.next(); t.text != ""; t = sc.next() {
-		if t.depth > 0 {
-			end = sc.at
-			continue
+		if err := sc.refuse(t); err != nil {
+			return whole, err
 		}
 		switch {
-		case t.is("SELECT"), t.is("WITH"), t.is("WATCH"), t.is("FROM"):
-			return wholeInsert(whole, sc)
+		case t.is("SELECT"), t.is("WITH") && t.depth == 0, t.is("WATCH") && t.depth == 0:
+			source = true
+		case source || t.depth > 0:
 		case t.is("VALUES"):
-			return statement{sql: sc.text[:t.start], format: "Values", insert: true, data: sc.at, inlined: true}, nil
+			return statement{sql: sc.text[:t.start], format: "Values", insert: true, data: sc.at}, nil
 		case t.is("FORMAT"):
 			name := sc.next()
 			if !name.word {
 				return whole, refuse(codeSyntax, "SYNTAX_ERROR", "FORMAT without a name")
 			}
-			return statement{sql: sc.text[:t.start], format: name.text, insert: true, data: dataStart(sc.text, sc.at), inlined: true}, nil
+			return statement{sql: sc.text[:t.start], format: name.text, insert: true, data: dataStart(sc.text, sc.at)}, nil
 		}
-		end = sc.at
 	}
-	return statement{sql: sc.text[:end], insert: true, data: end}, nil
+	if !source {
+		return whole, refuse(codeSyntax, "SYNTAX_ERROR", "INSERT without FORMAT, VALUES or SELECT")
+	}
+	return whole, nil
 }
 
-// wholeInsert is an INSERT that brings its own source.
-func wholeInsert(s statement, sc *scanner) (statement, error) {
-	for t := sc.next(); t.text != ""; t = sc.next() {
-		if t.is(";") && sc.peek().text != "" {
-			return s, refuse(codeSyntax, "SYNTAX_ERROR", "Multi-statements are not allowed")
-		}
+// refuse says what a statement may not hold at t: a second statement, or a file of
+// the machine, which no grant of the engine forbids.
+func (sc *scanner) refuse(t token) error {
+	switch {
+	case t.is(";") && sc.peek().text != "":
+		return refuse(codeSyntax, "SYNTAX_ERROR", "Multi-statements are not allowed")
+	case t.is("OUTFILE"), t.is("INFILE"):
+		return refuse(codeAccessDenied, "ACCESS_DENIED", "INTO OUTFILE and FROM INFILE are not allowed")
 	}
-	return s, nil
+	return nil
 }
 
 // dataStart passes the blanks and the one line break between FORMAT and the data.
@@ -178,7 +180,7 @@ func upTo(s, mark string) int {
 }
 
 func wordByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c >= 0x80
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
 }
 
 // quotedEnd is where the quoted thing at i ends. A backslash or a doubled quote

@@ -1,0 +1,35 @@
+// Package clickhouse is the sink that makes the log queryable: it owns the
+// ClickHouse schema, its migrations, and the insertion of cuts.
+//
+// The plain names (features_5s, batches, samples, quarantine) are views and show
+// the truth as known now: one row per identity, retractions gone. <name>_all
+// shows every revision and every repeat of a device.
+//
+// # Versions
+//
+// A row's version is (generation of the log, revision). Logs of a topic are
+// numbered in the order in which the sink met their ids, in the table logs, so
+// that the rows of a topic that was made again overrule those of its
+// predecessor, and never the reverse.
+//
+// # Exactly once
+//
+// Write is durable on return (the tables fsync what they insert), and the same
+// cut may be written any number of times, by any number of processes at once.
+// Each block of a cut is one synchronous INSERT into one table partition, so it
+// becomes one part: all of it or nothing. Its deduplication token is a function
+// of the cut, and ClickHouse drops a block whose token it has seen within the
+// last 10,000. Behind that, merges collapse rows that are equal in identity and
+// version, and the views show one of them in any case.
+//
+// ClickHouse notes a token before it makes the block visible. If it dies in
+// between, the token is known and the rows are not there. So when a block may
+// have been sent before (the first cut of a partition after a start, and any cut
+// after a failed one), its rows are counted afterwards, and a missing block is
+// sent again under the next token.
+//
+// A Sink may be used concurrently. It judges no error of the database: all of
+// them mean that the cut is not known to be stored. Rows that this version
+// cannot read are permanent errors; a batch that cannot be decoded is counted
+// and skipped, since landing and quarantine keep its bytes.
+package clickhouse

@@ -1,0 +1,371 @@
+package engine_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+
+	"github.com/wearstream/wearstream/sink/clickhouse/engine/enginetest"
+)
+
+// curl is a request as people and other tools make them.
+type curl struct {
+	t      *testing.T
+	addr   string
+	db     string
+	method string // POST unless said
+	header http.Header
+}
+
+func newCurl(t *testing.T) curl {
+	u, err := url.Parse(enginetest.DSN(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return curl{t: t, addr: u.Host, db: strings.TrimPrefix(u.Path, "/"), method: http.MethodPost}
+}
+
+// do sends params ("a=1&b=2") and body, and returns status, exception code and body.
+func (c curl) do(params string, body io.Reader) (int, string, string) {
+	c.t.Helper()
+	req, err := http.NewRequest(c.method, "http://"+c.addr+"/?database="+c.db+"&"+params, body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req.SetBasicAuth(enginetest.User, enginetest.Password)
+	for k, v := range c.header {
+		req.Header[k] = v
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		text = append(text, " CUT OFF"...)
+	}
+	return resp.StatusCode, resp.Header.Get("X-ClickHouse-Exception-Code"), string(text)
+}
+
+func (c curl) query(sql string) string {
+	c.t.Helper()
+	status, _, text := c.do("", strings.NewReader(sql))
+	if status != http.StatusOK {
+		c.t.Fatalf("%s: %d %s", sql, status, text)
+	}
+	return text
+}
+
+func TestFormatsOverHTTP(t *testing.T) {
+	c := newCurl(t)
+	for sql, want := range map[string]string{
+		"SELECT 1, 'a\tb'":                           "1\ta\\tb\n",
+		"SELECT 1 AS x, 'y' AS y FORMAT JSONEachRow": `{"x":1,"y":"y"}` + "\n",
+		"SELECT 1 AS x FORMAT CSVWithNames":          "\"x\"\n1\n",
+		"SELECT 1 -- FORMAT JSON":                    "1\n",
+		"SELECT 'FORMAT JSON' AS format":             "FORMAT JSON\n",
+		"(SELECT 2) FORMAT TSV;":                     "2\n",
+	} {
+		if got := c.query(sql); got != want {
+			t.Errorf("%s: %q, want %q", sql, got, want)
+		}
+	}
+	if got := c.query("SELECT number FROM numbers(200000) FORMAT JSON"); strings.Count(got, `"meta"`) != 1 || !strings.Contains(got, `"rows": 200000`) {
+		t.Errorf("JSON of several blocks: %d bytes", len(got))
+	}
+	if got := c.query("SELECT number FROM numbers(200000) FORMAT CSVWithNames"); strings.Count(got, "\n") != 200001 {
+		t.Errorf("CSVWithNames of several blocks has %d lines", strings.Count(got, "\n"))
+	}
+	get := c
+	get.method = http.MethodGet
+	if status, _, text := get.do("query=SELECT+{a:UInt8}%2B1&param_a=41&default_format=TSV", nil); status != 200 || text != "42\n" {
+		t.Errorf("GET: %d %q", status, text)
+	}
+	if status, code, _ := get.do("query=CREATE+TABLE+g+(a+Int8)+ENGINE%3DMemory", nil); status != 403 || code != "164" {
+		t.Errorf("a GET that writes: %d, code %s", status, code)
+	}
+}
+
+func TestInsertsOverHTTP(t *testing.T) {
+	c := newCurl(t)
+	c.query("CREATE TABLE t (a UInt64, b String) ENGINE = MergeTree ORDER BY a")
+	for i, in := range []struct{ params, body string }{
+		{"query=INSERT+INTO+t+FORMAT+CSV", "1,\"x\"\n"},
+		{"query=INSERT+INTO+t+FORMAT+CSV%0A1,x", "2,y\n"},
+		{"query=INSERT+INTO+t+VALUES", "(3,'z'),(4,'FORMAT JSON;')"},
+		{"", "INSERT INTO t (a, b) FORMAT JSONEachRow {\"a\":5,\"b\":\"INTO OUTFILE\"}\n{\"a\":6}"},
+		{"", "INSERT INTO t VALUES (7, 'INTO OUTFILE ''x''; SELECT')"},
+		{"", "insert into t settings async_insert=0 format TSV\n8\tq"},
+		{"", "INSERT INTO t SELECT number, 'FORMAT' FROM numbers(2)"},
+		{"param_v=11", "INSERT INTO t VALUES ({v:UInt64}, 'p')"},
+	} {
+		if status, _, text := c.do(in.params, strings.NewReader(in.body)); status != 200 {
+			t.Errorf("%d: %d %s", i, status, text)
+		}
+	}
+	if got := c.query("SELECT count(), uniqExact(a) FROM t"); got != "12\t10\n" {
+		t.Errorf("rows %q", got)
+	}
+	if got := c.query("SELECT a FROM t WHERE b LIKE '%OUTFILE%' OR b LIKE '%JSON%' ORDER BY a"); got != "4\n5\n7\n" {
+		t.Errorf("rows %q", got)
+	}
+}
+
+func TestContentEncodings(t *testing.T) {
+	c := newCurl(t)
+	c.query("CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a")
+	var lines strings.Builder
+	for i := range 60_000 {
+		fmt.Fprintln(&lines, i*7919)
+	}
+	for name, open := range map[string]func(io.Writer) io.WriteCloser{
+		"gzip":    func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) },
+		"deflate": func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) },
+		"br":      func(w io.Writer) io.WriteCloser { return brotli.NewWriter(w) },
+		"lz4":     func(w io.Writer) io.WriteCloser { return lz4.NewWriter(w) },
+		"zstd":    func(w io.Writer) io.WriteCloser { z, _ := zstd.NewWriter(w); return z },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := c
+			c.t = t
+			c.query("TRUNCATE TABLE t")
+			var packed bytes.Buffer
+			w := open(&packed)
+			io.WriteString(w, "INSERT INTO t FORMAT TSV\n"+lines.String())
+			w.Close()
+			enc := c
+			enc.header = http.Header{"Content-Encoding": {name}}
+			for _, cut := range []int{packed.Len() - 1, packed.Len() / 2, packed.Len()/2 + 1} {
+				if status, code, _ := enc.do("", bytes.NewReader(packed.Bytes()[:cut])); status != 400 || code != "33" {
+					t.Errorf("%d of %d bytes: status %d code %s", cut, packed.Len(), status, code)
+				}
+			}
+			if got := c.query("SELECT count() FROM t"); got != "0\n" {
+				t.Errorf("broken bodies inserted %s", got)
+			}
+			if status, _, text := enc.do("", bytes.NewReader(packed.Bytes())); status != 200 {
+				t.Fatalf("%d %s", status, text)
+			}
+			if got := c.query("SELECT count(), max(a) FROM t"); got != "60000\t475132081\n" {
+				t.Errorf("rows %s", got)
+			}
+			out := c
+			out.header = http.Header{"Accept-Encoding": {name}}
+			if _, _, text := out.do("enable_http_compression=1", strings.NewReader("SELECT a FROM t ORDER BY a")); text == lines.String() {
+				t.Errorf("the answer of %d bytes is not encoded", len(text))
+			}
+		})
+	}
+	for _, name := range []string{"compress", "gzip, br", "snappy"} {
+		c.header = http.Header{"Content-Encoding": {name}}
+		if status, code, _ := c.do("", strings.NewReader("SELECT 1")); status != 415 || code != "89" {
+			t.Errorf("%q: status %d, code %s", name, status, code)
+		}
+	}
+}
+
+func TestBrokenBodiesInsertNothing(t *testing.T) {
+	c := newCurl(t)
+	c.query("CREATE TABLE t (a UInt64, b String) ENGINE = MergeTree ORDER BY a")
+	native := c.query("SELECT number AS a, toString(number) AS b FROM numbers(50000) FORMAT Native")
+	for name, body := range map[string]string{
+		"native cut":  native[:len(native)/2],
+		"native junk": "\x02\x05junk",
+		"csv row":     "1,x\n2,y\nthree,z\n",
+	} {
+		format := "Native"
+		if name == "csv row" {
+			format = "CSV"
+		}
+		if status, code, _ := c.do("query=INSERT+INTO+t+FORMAT+"+format, strings.NewReader(body)); status == 200 || code == "" {
+			t.Errorf("%s: status %d, code %q", name, status, code)
+		}
+	}
+	// A client that dies in the middle: announced more than it sent, and a chunked
+	// body without its end.
+	for name, head := range map[string]string{
+		"length":  fmt.Sprintf("Content-Length: %d\r\n\r\n", len(native)+1),
+		"chunked": fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n", len(native)),
+	} {
+		conn, err := net.Dial("tcp", c.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "POST /?database=%s&query=INSERT+INTO+t+FORMAT+Native&user=%s&password=%s HTTP/1.1\r\nHost: x\r\n%s%s",
+			c.db, enginetest.User, enginetest.Password, head, native)
+		conn.(*net.TCPConn).CloseWrite()
+		answer, _ := io.ReadAll(conn)
+		conn.Close()
+		if !strings.Contains(string(answer), "400 Bad Request") {
+			t.Errorf("%s: %.80s", name, answer)
+		}
+	}
+	if got := c.query("SELECT count() FROM t"); got != "0\n" {
+		t.Errorf("broken bodies inserted %s", got)
+	}
+	if status, _, text := c.do("query=INSERT+INTO+t+FORMAT+Native", strings.NewReader(native)); status != 200 {
+		t.Errorf("the whole body: %d %s", status, text)
+	}
+	if got := c.query("SELECT count() FROM t"); got != "50000\n" {
+		t.Errorf("the whole body inserted %s", got)
+	}
+}
+
+func TestLateErrorCutsTheAnswer(t *testing.T) {
+	c := newCurl(t)
+	status, _, text := c.do("", strings.NewReader("SELECT throwIf(number = 3000000), number FROM numbers(5000000)"))
+	if status != 200 || !strings.Contains(text, "\r\n__exception__\r\n") || !strings.Contains(text, "Code: 395.") || !strings.HasSuffix(text, " CUT OFF") {
+		t.Errorf("status %d, end %q", status, text[max(0, len(text)-300):])
+	}
+	status, code, text := c.do("wait_end_of_query=1", strings.NewReader("SELECT throwIf(number = 3000000), number FROM numbers(5000000)"))
+	if status != 500 || code != "395" || len(text) > 1000 {
+		t.Errorf("wait_end_of_query: status %d, code %s, %d bytes", status, code, len(text))
+	}
+}
+
+func TestAuthentication(t *testing.T) {
+	c := newCurl(t)
+	right, wrong := enginetest.Password, enginetest.Password+"x"
+	for name, try := range map[string]struct {
+		user, password, how string
+		status              int
+	}{
+		"basic": {enginetest.User, right, "basic", 200}, "headers": {enginetest.User, right, "headers", 200}, "params": {enginetest.User, right, "params", 200},
+		"wrong basic": {enginetest.User, wrong, "basic", 403}, "wrong header": {enginetest.User, wrong, "headers", 403}, "wrong param": {enginetest.User, wrong, "params", 403},
+		"other user": {"default", "", "basic", 403}, "default": {"default", right, "params", 403}, "empty": {enginetest.User, "", "basic", 403}, "none": {"", "", "none", 401},
+	} {
+		req, _ := http.NewRequest(http.MethodPost, "http://"+c.addr+"/", strings.NewReader("SELECT 1"))
+		switch try.how {
+		case "basic":
+			req.SetBasicAuth(try.user, try.password)
+		case "headers":
+			req.Header.Set("X-ClickHouse-User", try.user)
+			req.Header.Set("X-ClickHouse-Key", try.password)
+		case "params":
+			req.URL.RawQuery = url.Values{"user": {try.user}, "password": {try.password}}.Encode()
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if code := resp.Header.Get("X-ClickHouse-Exception-Code"); resp.StatusCode != try.status || (try.status != 200) != (code == "516") {
+			t.Errorf("%s: status %d, code %s", name, resp.StatusCode, code)
+		}
+	}
+}
+
+// TestNothingOutside: whoever may query may not read or write files, reach other
+// hosts or run programs.
+func TestNothingOutside(t *testing.T) {
+	c := newCurl(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // would see a connection
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		if conn, err := listener.Accept(); err == nil {
+			t.Error("the engine opened a connection")
+			conn.Close()
+		}
+	}()
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("hidden\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	written := filepath.Join(t.TempDir(), "written")
+	host := listener.Addr().String()
+	for _, sql := range []string{
+		"SELECT * FROM file('" + secret + "', 'LineAsString')",
+		"SELECT file('" + secret + "')",
+		"SELECT arrayMap(file, ['" + secret + "'])",
+		"SELECT file('/proc/" + fmt.Sprint(os.Getpid()) + "/environ')",
+		"SELECT * FROM `" + secret + "`",
+		"SELECT * FROM default.`" + secret + "`",
+		"SELECT 1 INTO OUTFILE '" + written + "'",
+		"SELECT 1 INTO -- comment\n OUTFILE '" + written + "'",
+		"INSERT INTO x FROM INFILE '" + secret + "' FORMAT CSV",
+		"INSERT INTO FUNCTION file('" + written + "', 'CSV', 'a UInt8') VALUES (1)",
+		"CREATE TABLE f (a String) ENGINE = File(CSV, '" + written + "')",
+		"CREATE DATABASE fs ENGINE = Filesystem('" + filepath.Dir(secret) + "')",
+		"CREATE DATABASE sq ENGINE = SQLite('" + written + "')",
+		"CREATE DICTIONARY d (a UInt64, b String) PRIMARY KEY a SOURCE(EXECUTABLE(command 'id > " + written + "' format 'CSV')) LAYOUT(FLAT()) LIFETIME(0)",
+		"CREATE TABLE k (a UInt64) ENGINE = MergeTree ORDER BY a SETTINGS disk = disk(type = local, path = '" + written + "/')",
+		"SELECT * FROM executable('id', 'TSV', 'a String')",
+		"SELECT * FROM url('http://" + host + "/', 'LineAsString')",
+		"SELECT * FROM remote('" + host + "', 'system.one')",
+		"SELECT * FROM s3('http://" + host + "/bucket/x', 'CSV', 'a String')",
+		"SELECT * FROM mysql('" + host + "', 'd', 't', 'u', 'p')",
+		"CREATE TABLE u (a String) ENGINE = URL('http://" + host + "/', 'CSV')",
+		"BACKUP DATABASE " + c.db + " TO File('" + written + "')",
+		"CREATE USER other IDENTIFIED BY 'x'",
+		"GRANT FILE ON *.* TO default",
+		"SYSTEM SHUTDOWN",
+	} {
+		status, code, text := c.do("", strings.NewReader(sql))
+		if strings.HasPrefix(sql, "CREATE DATABASE fs") && status == 200 {
+			status, code, text = c.do("", strings.NewReader("SELECT * FROM fs.secret"))
+			c.query("DROP DATABASE fs")
+		}
+		if status == 200 || code == "" || strings.Contains(text, "hidden") {
+			t.Errorf("%s: status %d: %.200s", sql, status, text)
+		}
+	}
+	if _, err := os.Stat(written); err == nil {
+		t.Errorf("%s was written", written)
+	}
+}
+
+func TestNamedSessions(t *testing.T) {
+	c := newCurl(t)
+	id := "session_id=" + c.db
+	must := func(params, sql, want string) {
+		t.Helper()
+		if status, _, text := c.do(params, strings.NewReader(sql)); status != 200 || text != want {
+			t.Errorf("%s: %d %q, want %q", sql, status, text, want)
+		}
+	}
+	must(id, "CREATE TEMPORARY TABLE tt (a Int8)", "")
+	must(id, "INSERT INTO tt VALUES (5)", "")
+	must(id, "SET max_block_size = 11", "")
+	must(id+"&max_block_size=22&session_check=1", "SELECT a, getSetting('max_block_size') FROM tt", "5\t22\n")
+	must(id, "SELECT a, getSetting('max_block_size') FROM tt", "5\t11\n")
+	must(id+"&max_rows_to_read=77", "SELECT getSetting('max_rows_to_read')", "77\n")
+	must(id, "SELECT getSetting('max_rows_to_read')", "0\n")
+	if status, code, _ := c.do("", strings.NewReader("SELECT * FROM tt")); status != 404 || code != "60" {
+		t.Errorf("a temporary table seen from outside: %d %s", status, code)
+	}
+	must(id+"&close_session=1", "SELECT 1", "1\n")
+	if status, code, _ := c.do(id+"&session_check=1", strings.NewReader("SELECT 1")); status != 404 || code != "372" {
+		t.Errorf("a closed session: %d %s", status, code)
+	}
+}
+
+func TestPing(t *testing.T) {
+	for _, path := range []string{"/ping", "/"} {
+		resp, err := http.Get("http://" + enginetest.Addr(t) + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if string(text) != "Ok.\n" {
+			t.Errorf("%s: %s %q", path, resp.Status, text)
+		}
+	}
+}
