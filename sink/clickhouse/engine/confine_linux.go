@@ -64,6 +64,13 @@ func confine(dir, lib, passwordFile string) error {
 	if err != nil {
 		return err
 	}
+	// Of root's capabilities only the one for files stays: with others it could read
+	// the memory and the environment of processes. Who is not root has none to drop.
+	for c := range uintptr(unix.CAP_LAST_CAP + 1) {
+		if c != unix.CAP_DAC_OVERRIDE {
+			_ = unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0)
+		}
+	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("set no new privileges: %w", err)
 	}
