@@ -29,7 +29,6 @@ func New(conn driver.Conn, cell string, schema *arrow.Schema, reg prometheus.Reg
 	return &clickhouse{
 		conn: conn, cell: cell, schema: schema, m: newMetrics(reg),
 		generations: make(map[logKey]uint32),
-		written:     make(map[partitionKey]int64),
 	}
 }
 
@@ -40,13 +39,7 @@ type clickhouse struct {
 	m      *metrics
 
 	mu          sync.Mutex
-	generations map[logKey]uint32      // as in the table logs, which never changes a row
-	written     map[partitionKey]int64 // where the last cut that was surely stored ends
-}
-
-type partitionKey struct {
-	log       stream.LogID
-	partition int32
+	generations map[logKey]uint32 // rows of the table logs, which never change
 }
 
 func (c *clickhouse) Write(ctx context.Context, cut stream.Cut) error {
@@ -60,7 +53,7 @@ func (c *clickhouse) Write(ctx context.Context, cut stream.Cut) error {
 	case ours && topic == wire.TopicQuarantine:
 		build = c.quarantine
 	default:
-		return sink.Permanent(fmt.Errorf("store cut of topic %q: it is none of the topics of cell %q that ClickHouse holds", cut.Topic, c.cell))
+		return sink.Permanent(fmt.Errorf("store cut of topic %q: ClickHouse holds device, features and quarantine of cell %q", cut.Topic, c.cell))
 	}
 	if err := c.write(ctx, cut, build); err != nil {
 		return fmt.Errorf("store offsets %d to %d of %s/%d: %w", cut.First, cut.Next, cut.Topic, cut.Partition, err)
@@ -77,32 +70,13 @@ func (c *clickhouse) write(ctx context.Context, cut stream.Cut, build func(strea
 	if err != nil {
 		return err
 	}
-	first := c.begin(cut.Range)
 	for _, b := range blocks {
-		// A crash between two of them leaves the first ones, whose tokens make the
-		// next attempt skip them.
-		if err := c.insert(ctx, b, first); err != nil {
+		// A crash between two of them leaves the first ones, whose tokens are known
+		// when the cut is written again.
+		if err := c.insert(ctx, cut.Range, b); err != nil {
 			return err
 		}
 		c.m.rows.WithLabelValues(b.table).Add(float64(b.rows))
 	}
-	c.done(cut.Range)
 	return nil
-}
-
-// begin reports whether this is surely the first attempt to store the range: it
-// follows on a stored one, so nobody can have sent it. Until done, it is not.
-func (c *clickhouse) begin(r stream.Range) bool {
-	key := partitionKey{r.Log, r.Partition}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	next, ok := c.written[key]
-	delete(c.written, key)
-	return ok && next == r.First
-}
-
-func (c *clickhouse) done(r stream.Range) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.written[partitionKey{r.Log, r.Partition}] = r.Next
 }
