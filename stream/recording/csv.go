@@ -38,7 +38,7 @@ func (c *canonical) rows(yield func(*row) bool) (Damage, error) {
 			continue
 		}
 		if err == nil {
-			_, err = r.parse(line)
+			err = r.parse(line)
 		}
 		if err != nil {
 			d.skip(l, c.file.name, err)
@@ -58,35 +58,35 @@ var (
 	errTemp   = errors.New("temperature is no number of degrees Celsius")
 )
 
-// parse reads a line and answers the number of digits after the point of its time.
-func (r *row) parse(line []byte) (places int, err error) {
+// parse reads a line.
+func (r *row) parse(line []byte) error {
 	var f [5][]byte
 	for i := range 4 {
 		var found bool
 		if f[i], line, found = bytes.Cut(line, []byte{','}); !found {
-			return 0, errFields
+			return errFields
 		}
 	}
 	f[4] = line
 	t, places, ok := decimal(f[0], 9)
 	if !ok || t < 0 || t > maxTime.UnixNano() {
-		return 0, errTime
+		return errTime
 	}
-	r.t, r.tempT = t, t
+	r.t, r.tempT, r.places = t, t, places
 	var okX, okY, okZ bool
 	r.x, okX = accel(f[1])
 	r.y, okY = accel(f[2])
 	r.z, okZ = accel(f[3])
 	if !okX || !okY || !okZ {
-		return 0, errAccel
+		return errAccel
 	}
 	r.hasTemp = len(f[4]) > 0
 	if r.hasTemp {
 		if r.temp, ok = celsius(f[4]); !ok {
-			return 0, errTemp
+			return errTemp
 		}
 	}
-	return places, nil
+	return nil
 }
 
 // accel is a number of g as micro-g.

@@ -77,7 +77,7 @@ func (s *e4) rows(yield func(*row) bool) (Damage, error) {
 		temp = readings{track: t, damage: &d}
 		temp.advance()
 	}
-	var r row
+	r := row{places: 9} // times are computed, not rounded
 	for {
 		line, err := acc.next()
 		if err != nil && err != errLong {

@@ -15,7 +15,7 @@ type survey struct {
 	n           int64
 	first, last int64
 	low, high   int32 // of the values, micro-g
-	finest      int64 // smallest power of ten that the times are multiples of, ns
+	places      int   // most digits after the point of a time
 	scale       int   // index into scales of the coarsest that fits so far
 	spacings    []int64
 	fixed       uint32 // scale asked for
@@ -30,7 +30,7 @@ var scales = []uint32{64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384}
 const maxSpacings = 65_536
 
 func scan(path string, src source, o Options) (*Recording, error) {
-	s := survey{low: math.MaxInt32, high: math.MinInt32, finest: 1e9, fixed: o.LSBPerG}
+	s := survey{low: math.MaxInt32, high: math.MinInt32, fixed: o.LSBPerG}
 	damage, err := src.rows(func(r *row) bool { s.take(r); return true })
 	if err != nil {
 		return nil, err
@@ -70,9 +70,7 @@ func (s *survey) take(r *row) {
 	}
 	s.n++
 	s.last = r.t
-	for s.finest > 1 && r.t%s.finest != 0 {
-		s.finest /= 10
-	}
+	s.places = max(s.places, r.places)
 	for _, v := range [3]int32{r.x, r.y, r.z} {
 		s.low, s.high = min(s.low, v), max(s.high, v)
 		if s.fixed != 0 {
@@ -104,8 +102,8 @@ func (r *Recording) setRate(s *survey, o Options) error {
 	if r.RateMHz < wire.MinRateMHz || r.RateMHz > wire.MaxRateMHz {
 		return errors.New("its timestamps show no rate from 1 to 1000 Hz: give --rate")
 	}
-	// Times were rounded to s.finest when the file was written.
-	r.tol = min(max(s.finest, 1000), gridNS(1, r.RateMHz)/2)
+	digit := pow10[9-min(s.places, 9)] // times were rounded to it when the file was written
+	r.tol = min(max(digit, 1000), gridNS(1, r.RateMHz)/2)
 	if r.TempEvery = o.TempEvery; r.TempEvery == 0 {
 		r.TempEvery = max(1, int(math.RoundToEven(float64(r.RateMHz)/4000)))
 	}

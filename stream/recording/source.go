@@ -24,6 +24,7 @@ type row struct {
 	hasTemp bool
 	temp    int32 // milli-degrees Celsius
 	tempT   int64 // when it was read, ns since 1970
+	places  int   // digits after the point of t, as written
 }
 
 // source is a format's reader.
