@@ -55,7 +55,7 @@ func Init(dir string) (*Authority, error) {
 		// A root certificate whose key is gone can issue nothing any more; to put
 		// another in its place would lock out every device that trusts it.
 		if _, err := os.Stat(filepath.Join(dir, RootCert)); err == nil {
-			return nil, fmt.Errorf("%s is there but its key %s is not: restore the key, or remove the folder to begin with a new root", RootCert, rootKey)
+			return nil, fmt.Errorf("open authority %s: %s is there but its key %s is not: restore the key, or remove the folder to begin with a new root", dir, RootCert, rootKey)
 		}
 		key, err = makeRootKey(dir)
 	}
