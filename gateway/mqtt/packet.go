@@ -205,10 +205,11 @@ type will struct {
 // parseConnect reads a CONNECT. A code other than accepted is to be answered.
 func parseConnect(body []byte) (c connectPacket, code byte, err error) {
 	f := fields{b: body}
-	if name := string(f.text()); name != "MQTT" && name != "MQIsdp" {
+	name := string(f.text())
+	if name != "MQTT" && name != "MQIsdp" { // MQTT 3.1 had the other name
 		return c, 0, malformed("protocol name %q", name)
 	}
-	if level := f.byte(); level != 4 && !f.short {
+	if level := f.byte(); !f.short && (level != 4 || name != "MQTT") {
 		return c, codeVersion, nil
 	}
 	flags := f.byte()
@@ -242,7 +243,9 @@ func parseFilters(body []byte, withQoS bool) (id uint16, filters []string, qos [
 	f := fields{b: body}
 	id = f.uint16()
 	for len(f.b) > 0 {
-		filters = append(filters, string(f.text()))
+		filter := f.text()
+		f.short = f.short || len(filter) == 0
+		filters = append(filters, string(filter))
 		if withQoS {
 			qos = append(qos, f.byte())
 		}
