@@ -10,6 +10,20 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/goccy/go-yaml"
+
+	"github.com/wearstream/wearstream/gateway"
+	"github.com/wearstream/wearstream/loadtest/replay"
+	"github.com/wearstream/wearstream/sink/clickhouse"
+	"github.com/wearstream/wearstream/stream/kafka"
+)
+
+// The flags of configurations that are checked by their command, after it has
+// filled in what it knows. The parser would check the packages' own types before.
+type (
+	kafkaFlags      kafka.Config
+	gatewayFlags    gateway.Config
+	clickhouseFlags clickhouse.Config
+	replayFlags     replay.Config
 )
 
 // configFile is the --config flag.
@@ -23,7 +37,7 @@ func loadYAML(r io.Reader) (kong.Resolver, error) {
 		return nil, err
 	}
 	var tree map[string]any
-	if err := yaml.UnmarshalWithOptions(text, &tree, yaml.DisallowDuplicateKey()); err != nil {
+	if err := yaml.Unmarshal(text, &tree); err != nil {
 		return nil, fmt.Errorf("read configuration: %s", yaml.FormatError(err, false, true))
 	}
 	c := &config{values: map[string]any{}}

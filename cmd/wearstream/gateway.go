@@ -10,9 +10,9 @@ import (
 
 // gatewayCmd is the gateway alone.
 type gatewayCmd struct {
-	Log   logConfig      `embed:""`
-	MQTT  gateway.Config `embed:"" prefix:"mqtt."`
-	Admin adminConfig    `embed:"" prefix:"admin."`
+	Log   logConfig    `embed:""`
+	MQTT  gatewayFlags `embed:"" prefix:"mqtt."`
+	Admin adminConfig  `embed:"" prefix:"admin."`
 }
 
 func (gatewayCmd) Help() string {
@@ -21,9 +21,6 @@ func (gatewayCmd) Help() string {
 
 // Run serves devices until it is told to stop.
 func (c *gatewayCmd) Run(ctx context.Context, e *env) error {
-	if err := c.MQTT.Validate(); err != nil {
-		return usage(err)
-	}
 	s, err := c.Log.site(e)
 	if err != nil {
 		return err
@@ -31,9 +28,9 @@ func (c *gatewayCmd) Run(ctx context.Context, e *env) error {
 	if _, err := s.ensureTopics(ctx); err != nil {
 		return err
 	}
-	g, stop, err := s.gateway(c.MQTT)
+	g, stop, err := s.gateway(gateway.Config(c.MQTT))
 	if err != nil {
-		return err
+		return usage(err)
 	}
 	defer stop()
 	return s.serve(ctx, c.Admin, g.Run)

@@ -19,15 +19,15 @@ type participantCmd struct {
 
 // participantAssignCmd writes an assignment record into the sensor's partition.
 type participantAssignCmd struct {
-	Participant string       `arg:"" help:"Pseudonym of the participant."`
-	Study       string       `name:"study" required:"" help:"The study."`
-	Sensor      string       `name:"sensor" required:"" help:"The sensor, <thing> or <thing>/<name>."`
-	Side        string       `name:"side" required:"" enum:"left,right,none" help:"left, right or none."`
-	From        time.Time    `name:"from" help:"From when (RFC 3339). Default: the first sample." placeholder:"T"`
-	To          time.Time    `name:"to" help:"Until when (RFC 3339). Default: open." placeholder:"T"`
-	Data        string       `name:"data" type:"path" default:"${home}" help:"Data folder of a running wearstream up."`
-	Cell        string       `name:"cell" default:"main" help:"The cell, where brokers are given."`
-	Kafka       kafka.Config `embed:"" prefix:"kafka."`
+	Participant string     `arg:"" help:"Pseudonym of the participant."`
+	Study       string     `name:"study" required:"" help:"The study."`
+	Sensor      string     `name:"sensor" required:"" help:"The sensor, <thing> or <thing>/<name>."`
+	Side        string     `name:"side" required:"" enum:"left,right,none" help:"left, right or none."`
+	From        time.Time  `name:"from" help:"From when (RFC 3339). Default: the first sample." placeholder:"T"`
+	To          time.Time  `name:"to" help:"Until when (RFC 3339). Default: open." placeholder:"T"`
+	Data        string     `name:"data" type:"path" default:"${home}" help:"Data folder of a running wearstream up."`
+	Cell        string     `name:"cell" default:"main" help:"The cell, where brokers are given."`
+	Kafka       kafkaFlags `embed:"" prefix:"kafka."`
 }
 
 func (participantAssignCmd) Help() string {
@@ -43,7 +43,7 @@ func (c *participantAssignCmd) Run(ctx context.Context, e *env) error {
 	if err := a.Validate(); err != nil {
 		return usage(err)
 	}
-	brokers, cell := c.Kafka, c.Cell
+	brokers, cell := kafka.Config(c.Kafka), c.Cell
 	if len(brokers.Brokers) == 0 {
 		at, err := readEndpoints(c.Data)
 		if err != nil {

@@ -31,22 +31,22 @@ func (c *processCmd) Run(ctx context.Context, e *env) error {
 	}
 	p, err := s.processor(c.Process)
 	if err != nil {
-		return err
+		return usage(err)
 	}
 	return s.serve(ctx, c.Admin, p.Run)
 }
 
 // processor makes the processor of the device topic.
 func (s *site) processor(cfg processor.Config) (*processor.Processor, error) {
-	p, err := processor.New(cfg, processor.Deps{
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	p := processor.New(cfg, processor.Deps{
 		Kafka: s.kafka, Cell: s.cell, Group: "process", Instance: s.instance,
 		Input: wire.TopicDevice, Changelog: wire.TopicStateDevice,
 		New: device.New(device.Config{Cell: s.cell, Set: features.Core, Memory: device.DefaultMemory}, s.reg),
 		Log: s.log, Registry: s.reg, Embedded: s.embedded,
 	})
-	if err != nil {
-		return nil, err
-	}
 	s.health.add("process", p.Ready)
 	return p, nil
 }

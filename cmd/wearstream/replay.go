@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -17,12 +18,12 @@ import (
 
 // replayCmd plays recordings as devices.
 type replayCmd struct {
-	Files       []string      `arg:"" optional:"" name:"file" help:"Recordings: canonical CSV (.csv, .csv.gz), E4 folders or zips."`
-	Replay      replay.Config `embed:""`
-	Study       string        `name:"study" help:"Assign the sensors to this study first."`
-	Participant string        `name:"participant" help:"... to this participant,"`
-	Side        string        `name:"side" default:"none" enum:"left,right,none" help:"... on this side: left, right or none."`
-	Generate    string        `name:"generate" type:"path" placeholder:"DIR" help:"Only write generated recordings into this folder."`
+	Files       []string    `arg:"" optional:"" name:"file" help:"Recordings: canonical CSV (.csv, .csv.gz), E4 folders or zips."`
+	Replay      replayFlags `embed:""`
+	Study       string      `name:"study" help:"Assign the sensors to this study first."`
+	Participant string      `name:"participant" help:"... to this participant,"`
+	Side        string      `name:"side" default:"none" enum:"left,right,none" help:"... on this side: left, right or none."`
+	Generate    string      `name:"generate" type:"path" placeholder:"DIR" help:"Only write generated recordings into this folder."`
 }
 
 func (replayCmd) Help() string {
@@ -39,7 +40,7 @@ func (c *replayCmd) Run(ctx context.Context, e *env) error {
 		c.Replay.Data = defaultData()
 	}
 	bar := newReplayBar(e)
-	r, err := replay.New(c.Replay, c.Files, replay.Deps{Log: e.log, Progress: bar.show})
+	r, err := replay.New(replay.Config(c.Replay), c.Files, replay.Deps{Log: e.log, Progress: bar.show})
 	if err != nil {
 		return usage(err)
 	}
@@ -70,7 +71,7 @@ func (c *replayCmd) assign(ctx context.Context, e *env) error {
 	if c.Replay.Data == "" {
 		return usage(errors.New("--study, --participant: the assignment is written to the log of --data; with --mqtt use `wearstream participant assign`"))
 	}
-	devices, err := replay.Plan(c.Replay, c.Files)
+	devices, err := replay.Plan(replay.Config(c.Replay), c.Files)
 	if err != nil {
 		return usage(err)
 	}
@@ -89,13 +90,18 @@ func (c *replayCmd) assign(ctx context.Context, e *env) error {
 	return assign(ctx, brokersAt(at, e), at.Cell, all...)
 }
 
+// generate writes recordings for machines that have none: an hour each.
 func (c *replayCmd) generate(e *env) error {
-	paths, err := recording.Generate(c.Generate)
-	if err != nil {
+	if err := os.MkdirAll(c.Generate, 0o755); err != nil {
 		return err
 	}
-	for _, p := range paths {
-		fmt.Fprintln(e.stdout, p)
+	for i := range 8 {
+		path := filepath.Join(c.Generate, fmt.Sprintf("G%02d.csv.gz", i+1))
+		start := time.Date(2026, 3, 1, 8+i, 0, 0, 0, time.UTC)
+		if err := recording.Generate(path, uint64(i+1), start, time.Hour); err != nil {
+			return err
+		}
+		fmt.Fprintln(e.stdout, path)
 	}
 	return nil
 }

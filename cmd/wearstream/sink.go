@@ -80,10 +80,10 @@ func (s *site) objectSink(cfg objectsConfig) (*kafka.Group, error) {
 
 // sinkClickHouseCmd is the ClickHouse sink alone.
 type sinkClickHouseCmd struct {
-	Log        logConfig         `embed:""`
-	ClickHouse clickhouse.Config `embed:"" prefix:"clickhouse."`
-	Tables     tablesConfig      `embed:""`
-	Admin      adminConfig       `embed:"" prefix:"admin."`
+	Log        logConfig       `embed:""`
+	ClickHouse clickhouseFlags `embed:"" prefix:"clickhouse."`
+	Tables     tablesConfig    `embed:""`
+	Admin      adminConfig     `embed:"" prefix:"admin."`
 }
 
 func (sinkClickHouseCmd) Help() string {
@@ -99,23 +99,35 @@ func (c *sinkClickHouseCmd) Run(ctx context.Context, e *env) error {
 	if _, err := s.ensureTopics(ctx); err != nil {
 		return err
 	}
-	g, err := s.clickhouseSink(ctx, c.ClickHouse, c.Tables)
+	g, stop, err := s.clickhouseSink(ctx, clickhouse.Config(c.ClickHouse), c.Tables)
 	if err != nil {
 		return err
 	}
+	defer stop()
 	return s.serve(ctx, c.Admin, g.Run)
 }
 
-func (s *site) clickhouseSink(ctx context.Context, cfg clickhouse.Config, tables tablesConfig) (*kafka.Group, error) {
-	views := map[time.Duration][]string{}
+// clickhouseSink brings the schema up to date and makes the sink; stop lets go of
+// its connections.
+func (s *site) clickhouseSink(ctx context.Context, cfg clickhouse.Config, tables tablesConfig) (g *kafka.Group, stop func(), err error) {
+	schema, views := wire.WindowSchema(features.Core.Columns()), map[time.Duration][]string{}
 	for _, length := range features.Lengths {
 		views[length] = features.Core.ColumnsAt(length)
 	}
-	ch, err := clickhouse.New(ctx, cfg, s.cell, wire.WindowSchema(features.Core.Columns()), views, s.log)
+	conn, err := clickhouse.Open(cfg, s.cell)
 	if err != nil {
-		return nil, unreachable(err)
+		return nil, nil, usage(err)
 	}
-	return s.group("clickhouse", ch, tables.limits())
+	if err := clickhouse.Migrate(ctx, cfg, s.cell, schema, views); err != nil {
+		conn.Close()
+		return nil, nil, unreachable(err)
+	}
+	g, err = s.group("clickhouse", clickhouse.New(conn, s.cell, schema, s.reg), tables.limits())
+	if err != nil {
+		conn.Close()
+		return nil, nil, err
+	}
+	return g, func() { conn.Close() }, nil
 }
 
 // group feeds a sink with the three topics that hold data.
@@ -123,7 +135,7 @@ func (s *site) group(name string, to stream.Sink, limits kafka.Limits) (*kafka.G
 	g, err := kafka.NewGroup(kafka.GroupConfig{
 		Sink: name, Group: s.cell + ".sink-" + name, Instance: s.instance, Cell: s.cell,
 		Topics: map[string]kafka.Limits{wire.TopicDevice: limits, wire.TopicFeatures: limits, wire.TopicQuarantine: limits},
-	}, s.kafka, sink.Instrument(sink.Retry(to, s.log), name, s.reg), s.log, s.reg)
+	}, s.kafka, sink.Retry(sink.Instrument(to, name, s.reg), s.log), s.log, s.reg)
 	if err != nil {
 		return nil, usage(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/wearstream/wearstream/stream"
@@ -17,10 +18,11 @@ import (
 
 // logConfig is what every service must know of the log.
 type logConfig struct {
-	Cell       string       `name:"cell" default:"main" help:"The cell (sponsor and region); it prefixes topics, objects and the database."`
-	Brokers    kafka.Config `embed:"" prefix:"kafka."`
-	Partitions int32        `name:"kafka.partitions" default:"8" help:"Partitions of the device topic. Fixed for the life of a cell."`
-	Instance   string       `name:"instance" default:"" help:"Name of this replica, unique and stable. Default: the host's name."`
+	Cell       string     `name:"cell" default:"main" help:"The cell (sponsor and region); it prefixes topics, objects and the database."`
+	Brokers    kafkaFlags `embed:"" prefix:"kafka."`
+	Partitions int32      `name:"kafka.partitions" default:"8" help:"Partitions of the device topic. Fixed for the life of a cell."`
+	Replicas   int16      `name:"kafka.replication" default:"0" help:"Replicas of new topics. 0: three, or as many as there are brokers."`
+	Instance   string     `name:"instance" default:"" help:"Name of this replica, unique and stable. Default: the host's name."`
 }
 
 // site is where services run: one log, one registry, one health.
@@ -29,6 +31,7 @@ type site struct {
 	instance   string
 	kafka      kafka.Config
 	partitions int32
+	replicas   int16
 	embedded   bool // the log is the embedded one
 	log        *slog.Logger
 	reg        *prometheus.Registry
@@ -46,7 +49,7 @@ func (c logConfig) site(e *env) (*site, error) {
 		c.Instance, _ = os.Hostname()
 	}
 	s := &site{
-		cell: c.Cell, instance: c.Instance, kafka: c.Brokers, partitions: c.Partitions, log: e.log,
+		cell: c.Cell, instance: c.Instance, kafka: kafka.Config(c.Brokers), partitions: c.Partitions, replicas: c.Replicas, log: e.log,
 		reg: newRegistry(), health: &health{checks: map[string]func() error{}},
 	}
 	s.kafka.Log = e.log
@@ -63,15 +66,28 @@ func (s *site) ensureTopics(ctx context.Context) (map[string]stream.LogID, error
 		return nil, err
 	}
 	defer cl.Close()
-	ids, err := kafka.Ensure(ctx, cl, s.cell, wire.Topics(s.partitions), brokersDefault)
+	replicas, err := s.replication(ctx, cl)
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	ids, err := kafka.Ensure(ctx, cl, s.cell, wire.Topics(s.partitions), replicas)
 	if err != nil {
 		return nil, unreachable(err)
 	}
 	return ids, nil
 }
 
-// brokersDefault lets the brokers choose the replication factor.
-const brokersDefault = -1
+// replication is the number of replicas of a topic.
+func (s *site) replication(ctx context.Context, cl *kgo.Client) (int16, error) {
+	if s.replicas > 0 {
+		return s.replicas, nil
+	}
+	brokers, err := kadm.NewClient(cl).ListBrokers(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("reach the log at %v: %w", s.kafka.Brokers, err)
+	}
+	return int16(max(1, min(3, len(brokers)))), nil
+}
 
 // serve runs the parts beside the operators' listener until one of them ends.
 func (s *site) serve(ctx context.Context, admin adminConfig, parts ...func(context.Context) error) error {

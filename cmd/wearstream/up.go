@@ -26,16 +26,16 @@ import (
 
 // upCmd is everything on this machine, in one process and the engine's.
 type upCmd struct {
-	Data        string            `name:"data" type:"path" default:"${home}" help:"Data folder; embedded parts keep everything in it."`
-	Log         logConfig         `embed:""`
-	KafkaListen string            `name:"kafka.listen" default:"127.0.0.1:9092" help:"Address of the embedded log, while no brokers are given. Port 0 takes a free one."`
-	MQTT        gateway.Config    `embed:"" prefix:"mqtt."`
-	Process     processor.Config  `embed:"" prefix:"process."`
-	Objects     objectsConfig     `embed:""`
-	ClickHouse  clickhouse.Config `embed:"" prefix:"clickhouse."`
-	Tables      tablesConfig      `embed:""`
-	Engine      engine.Config     `embed:"" prefix:"clickhouse."`
-	Admin       adminConfig       `embed:"" prefix:"admin."`
+	Data        string           `name:"data" type:"path" default:"${home}" help:"Data folder; embedded parts keep everything in it."`
+	Log         logConfig        `embed:""`
+	KafkaListen string           `name:"kafka.listen" default:"127.0.0.1:9092" help:"Address of the embedded log, while no brokers are given. Port 0 takes a free one."`
+	MQTT        gatewayFlags     `embed:"" prefix:"mqtt."`
+	Process     processor.Config `embed:"" prefix:"process."`
+	Objects     objectsConfig    `embed:""`
+	ClickHouse  clickhouseFlags  `embed:"" prefix:"clickhouse."`
+	Tables      tablesConfig     `embed:""`
+	Engine      engine.Config    `embed:"" prefix:"clickhouse."`
+	Admin       adminConfig      `embed:"" prefix:"admin."`
 }
 
 func (upCmd) Help() string {
@@ -92,7 +92,7 @@ func (c *upCmd) serve(ctx context.Context, s *site, at *endpoints, child *engine
 	if c.Objects.Objects == "" {
 		c.Objects.Objects = filepath.Join(c.Data, "objects")
 	}
-	g, stopGateway, err := s.gateway(c.MQTT)
+	g, stopGateway, err := s.gateway(gateway.Config(c.MQTT))
 	if err != nil {
 		return usage(err)
 	}
@@ -105,10 +105,11 @@ func (c *upCmd) serve(ctx context.Context, s *site, at *endpoints, child *engine
 	if err != nil {
 		return err
 	}
-	tables, err := s.clickhouseSink(ctx, c.ClickHouse, c.Tables)
+	tables, stopTables, err := s.clickhouseSink(ctx, clickhouse.Config(c.ClickHouse), c.Tables)
 	if err != nil {
 		return err
 	}
+	defer stopTables()
 	admin, serveAdmin, err := listenAdmin(c.Admin, s.reg, s.health, s.log)
 	if err != nil {
 		return usage(err)

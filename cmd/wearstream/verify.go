@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -19,13 +18,13 @@ import (
 
 // verifyCmd holds everything against everything.
 type verifyCmd struct {
-	Data       string            `name:"data" type:"path" default:"${home}" help:"Data folder of a running wearstream up."`
-	Acked      string            `name:"acked" type:"path" placeholder:"FILE" help:"Acknowledged batches as replay --acked wrote them."`
-	Log        logConfig         `embed:""`
-	Objects    string            `name:"objects" help:"Where the objects are, instead of --data."`
-	Cut        time.Duration     `name:"object.cut" default:"30s" help:"Cut of the object sink: what is younger is not due."`
-	Idle       time.Duration     `name:"object.idle_cut" default:"15m" help:"Its cut of partitions that carry nothing but ticks."`
-	ClickHouse clickhouse.Config `embed:"" prefix:"clickhouse."`
+	Data       string          `name:"data" type:"path" default:"${home}" help:"Data folder of a running wearstream up."`
+	Acked      string          `name:"acked" type:"path" placeholder:"FILE" help:"Acknowledged batches as replay --acked wrote them."`
+	Log        logConfig       `embed:""`
+	Objects    string          `name:"objects" help:"Where the objects are, instead of --data."`
+	Cut        time.Duration   `name:"object.cut" default:"30s" help:"Cut of the object sink: what is younger is not due."`
+	Idle       time.Duration   `name:"object.idle_cut" default:"15m" help:"Its cut of partitions that carry nothing but ticks."`
+	ClickHouse clickhouseFlags `embed:"" prefix:"clickhouse."`
 }
 
 func (verifyCmd) Help() string {
@@ -39,7 +38,7 @@ func (c *verifyCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	conn, err := clickhouse.Open(c.ClickHouse, cfg.Cell)
+	conn, err := clickhouse.Open(clickhouse.Config(c.ClickHouse), cfg.Cell)
 	if err != nil {
 		return unreachable(err)
 	}
@@ -63,19 +62,14 @@ func (c *verifyCmd) Run(ctx context.Context, e *env) error {
 }
 
 func (c *verifyCmd) config(e *env) (verify.Config, error) {
-	brokers, cell, objects := c.Log.Brokers, c.Log.Cell, c.Objects
+	brokers, cell, objects := kafka.Config(c.Log.Brokers), c.Log.Cell, c.Objects
 	if len(brokers.Brokers) == 0 || objects == "" || c.ClickHouse.DSN == "" {
 		at, err := readEndpoints(c.Data)
 		if err != nil {
 			return verify.Config{}, err
 		}
 		brokers, cell, objects = brokersAt(at, e), at.Cell, at.Objects
-		u, err := url.Parse(at.ClickHouse)
-		if err != nil {
-			return verify.Config{}, err
-		}
-		u.User = url.User(at.ClickHouseUser)
-		c.ClickHouse.DSN, c.ClickHouse.PasswordFile = u.String(), at.ClickHousePasswordFile
+		c.ClickHouse = clickhouseFlags(at.clickhouse())
 	}
 	folder, ok := strings.CutPrefix(objects, "file://")
 	if !ok && strings.Contains(objects, "://") {

@@ -64,3 +64,15 @@ func (c Config) library() (string, error) {
 	return "", fmt.Errorf("the ClickHouse engine libchdb.so is not there (looked for %s): run `deploy/local/clickhouse fetch`, set clickhouse.lib, or use a server with clickhouse.dsn",
 		strings.Join(tried, ", "))
 }
+
+// Check reports what would keep the engine from starting: the configuration, or
+// a library that is not there.
+func (c Config) Check() error {
+	if c.Listen != "" {
+		if err := c.Validate(); err != nil {
+			return err
+		}
+	}
+	_, err := c.library()
+	return err
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+func bits(f float32) uint32 { return math.Float32bits(f) }
+
+func sorted(lines []string) string {
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// finals is every window as it is now, with all that a kill must not change.
+const finals = `SELECT * EXCEPT (revision, lane, dup_n, final_reason), toString(status) AS status_ FROM features_%s ORDER BY sensor, window_start`
+
+func (u *upProcess) finals() (all [3]string) {
+	for i, length := range []string{"5s", "60s", "900s"} {
+		all[i] = u.mustQuery(fmt.Sprintf(finals, length))
+	}
+	return all
+}
+
+// complete waits until every window of these sensors is final.
+func (u *upProcess) complete(sensors int) {
+	u.t.Helper()
+	eventually(u.t, 120*time.Second, "every window is final", func() error {
+		text, err := u.query("SELECT uniqExact(sensor), countIf(status = 'provisional'), sum(n) = (SELECT sum(n) FROM batches) FROM features_5s")
+		if err != nil {
+			return err
+		}
+		if want := fmt.Sprintf("%d\t0\t1\n", sensors); text != want {
+			return fmt.Errorf("sensors, provisional, all samples: %q, want %q", text, want)
+		}
+		return nil
+	})
+}
+
+// TestKill kills everything at random moments while recordings are replayed.
+// WEARSTREAM_KILLS says how often; a few times unless said.
+func TestKill(t *testing.T) {
+	needEngine(t)
+	kills := 3
+	if text := os.Getenv("WEARSTREAM_KILLS"); text != "" {
+		kills, _ = strconv.Atoi(text)
+	}
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("WEARSTREAM_SEED"); text != "" {
+		seed, _ = strconv.ParseUint(text, 10, 64)
+	}
+	t.Logf("%d kills, WEARSTREAM_SEED=%d", kills, seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	files := recordings(t)
+	files = files[:min(len(files), 4)]
+	data, acked := t.TempDir(), filepath.Join(t.TempDir(), "acked.jsonl")
+
+	// The replay is paced so that it lasts as long as the killing does.
+	u := startUp(t, data)
+	pace := max(20, 3000/(3*kills))
+	replay := program(context.Background(), append([]string{"replay", "--data", data, "--json", "--acked", acked, "--speed", fmt.Sprint(pace), "--patience", "5m"}, files...)...)
+	var out, errs bytes.Buffer
+	replay.Stdout, replay.Stderr = &out, &errs
+	if err := replay.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- replay.Wait() }()
+	t.Cleanup(func() { replay.Process.Kill() })
+	for i := range kills {
+		// Every third time it does not even come up.
+		if i%3 != 0 {
+			u.ready()
+		}
+		time.Sleep(time.Duration(rng.Int64N(int64(1500 * time.Millisecond))))
+		u.kill()
+		u = launchUp(t, data)
+	}
+	u.ready()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Fatalf("replay: %v\n%s%s", err, tail(errs.String(), 4000), tail(u.errs.String(), 4000))
+		}
+	case <-time.After(6 * time.Minute):
+		t.Fatalf("replay does not end:\n%s\n%s", tail(errs.String(), 4000), tail(u.errs.String(), 4000))
+	}
+	r := u.verified(acked)
+	t.Logf("after %d kills: %+v", kills, r)
+	u.complete(len(files))
+	got := u.finals()
+	r = u.verified(acked)
+
+	t.Run("another log", func(t *testing.T) { anotherLog(t, u, data, acked, files, r) })
+
+	calm := startUp(t, t.TempDir())
+	if _, code := runProgram(t, append([]string{"replay", "--data", calm.at.Data}, files...)...); code != 0 {
+		t.Fatal("replay without kills failed")
+	}
+	calm.complete(len(files))
+	for i, want := range calm.finals() {
+		if got[i] != want {
+			t.Errorf("windows %d differ from those of a run without a kill:\n%s", i, firstDifference(got[i], want))
+		}
+	}
+	calm.stop()
+}
+
+func firstDifference(got, want string) string {
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := range min(len(g), len(w)) {
+		if g[i] != w[i] {
+			return fmt.Sprintf("row %d\n got %s\nwant %s", i, g[i], w[i])
+		}
+	}
+	return fmt.Sprintf("%d rows, want %d", len(g), len(w))
+}
+
+// anotherLog takes the broker's folder away and replays something else: the
+// sinks see another log, and nothing of the first is lost.
+func anotherLog(t *testing.T, u *upProcess, data, acked string, files []string, before report) {
+	u.stop()
+	if err := os.RemoveAll(filepath.Join(data, "log")); err != nil {
+		t.Fatal(err)
+	}
+	u = startUp(t, data)
+	if _, code := runProgram(t, "replay", "--data", data, "--acked", acked, "--thing", "another", files[0]); code != 0 {
+		t.Fatalf("replay on another log failed\n%s", tail(u.errs.String(), 4000))
+	}
+	u.complete(len(files) + 1)
+	after := u.verified(acked)
+	if after.Batches <= before.Batches || after.Acked <= before.Acked {
+		t.Errorf("before %+v, after %+v", before, after)
+	}
+	u.stop()
+}
