@@ -34,9 +34,9 @@ func (c *Config) Validate() error {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		fault("listen", "%w", err)
 	}
-	for flag, file := range map[string]string{"tls_cert": c.TLSCert, "tls_key": c.TLSKey, "client_ca": c.ClientCA} {
-		if file == "" {
-			fault(flag, "name a PEM file; for development, wearstream certs init makes one")
+	for _, f := range []struct{ flag, file string }{{"tls_cert", c.TLSCert}, {"tls_key", c.TLSKey}, {"client_ca", c.ClientCA}} {
+		if f.file == "" {
+			fault(f.flag, "name a PEM file; for development, wearstream certs init makes one")
 		}
 	}
 	if c.Tick < 100*time.Millisecond || c.Tick > maxTick {
