@@ -22,11 +22,15 @@ type Broker struct {
 
 // StartBroker starts the embedded broker on what lies in its directory.
 func StartBroker(cfg BrokerConfig, log *slog.Logger) (*Broker, error) {
+	return startBroker(cfg, log)
+}
+
+func startBroker(cfg BrokerConfig, log *slog.Logger, more ...kfake.Opt) (*Broker, error) {
 	ln, err := listen(cfg.Listen)
 	if err != nil {
 		return nil, err
 	}
-	cluster, err := kfake.NewCluster(
+	opts := []kfake.Opt{
 		kfake.NumBrokers(1),
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return ln, nil }),
 		kfake.DataDir(cfg.Dir),
@@ -34,7 +38,8 @@ func StartBroker(cfg BrokerConfig, log *slog.Logger) (*Broker, error) {
 		kfake.ClusterID("wearstream"),
 		kfake.WithLogger(brokerLog{log}),
 		kfake.BrokerConfigs(brokerConfigs),
-	)
+	}
+	cluster, err := kfake.NewCluster(append(opts, more...)...)
 	if err != nil {
 		ln.Close()
 		return nil, fmt.Errorf("start embedded broker in %s: %w", cfg.Dir, err)

@@ -42,5 +42,5 @@ func (l clientLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 	if level == kgo.LogLevelError {
 		to = slog.LevelInfo
 	}
-	l.log.Log(context.Background(), to, "kafka client: "+msg, keyvals...)
+	l.log.Log(context.Background(), to, "kafka client", append([]any{"event", msg}, keyvals...)...)
 }

@@ -55,6 +55,8 @@ func newMember(ctx context.Context, g *Group) (*member, error) {
 		// reason to read on somewhere else.
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchMaxBytes(16<<20),
+		// A resumed partition waits for the fetch under way to come back empty.
+		kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.FetchMaxPartitionBytes(2<<20),
 		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { g.joined() }),
 		kgo.OnOffsetsFetched(m.offsetsFetched),

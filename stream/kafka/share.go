@@ -92,14 +92,19 @@ func (p *share) push(records []*kgo.Record) {
 	}
 }
 
-// take empties the queue.
-func (p *share) take() []stream.Record {
+// pop takes the next record from the queue.
+func (p *share) pop() (r stream.Record, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	q := p.queue
-	p.queue, p.bytes = nil, 0
-	p.resumeLocked()
-	return q
+	if len(p.queue) == 0 {
+		return r, false
+	}
+	r, p.queue[0] = p.queue[0], stream.Record{}
+	p.queue = p.queue[1:]
+	if p.bytes -= len(r.Key) + len(r.Value); p.bytes < maxQueue/2 {
+		p.resumeLocked()
+	}
+	return r, true
 }
 
 func (p *share) resume() {
@@ -122,11 +127,11 @@ func (p *share) oldest() time.Time {
 }
 
 // stored moves the oldest record on to what is left.
-func (p *share) stored(rest []stream.Record) {
+func (p *share) stored() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.first = time.Time{}
-	for _, rs := range [][]stream.Record{p.cutter.buf, rest, p.queue} {
+	for _, rs := range [][]stream.Record{p.cutter.buf, p.queue} {
 		for i := range rs {
 			if !isTick(&rs[i]) {
 				p.first = rs[i].AppendTime
@@ -143,15 +148,13 @@ func (p *share) run() error {
 		case <-p.ctx.Done():
 			return p.ctx.Err()
 		}
-		rest := p.take()
-		for len(rest) > 0 {
-			p.cutter.Push(rest[0])
-			rest = rest[1:]
+		for r, ok := p.pop(); ok; r, ok = p.pop() {
+			p.cutter.Push(r)
 			for cut, ok := p.cutter.Next(); ok; cut, ok = p.cutter.Next() {
 				if err := p.store(cut); err != nil {
 					return err
 				}
-				p.stored(rest)
+				p.stored()
 			}
 		}
 	}

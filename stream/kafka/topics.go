@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -50,17 +52,9 @@ func (s setting) holds(is string) bool {
 	return s.atLeast && err == nil && (n == -1 || n >= want)
 }
 
-// A fault says what is wrong with a topic that exists.
-func fault(topic, key, is, want string, atLeast bool) error {
-	if atLeast {
-		want = "at least " + want
-	}
-	return fmt.Errorf("topic %s: %s is %q, want %s: alter the topic, or give another cell", topic, key, is, want)
-}
-
-// Ensure creates the topics that are missing and compares those that exist with
-// what they should be; every difference is an error that names topic, setting,
-// is and want. It answers the logs' ids by short name.
+// Ensure creates the topics that are missing, waits until all are there, and
+// compares them with what they should be; every difference is an error that names
+// topic, setting, is and want. It answers the logs' ids by short name.
 func Ensure(ctx context.Context, cl *kgo.Client, cell string, topics []wire.Topic, replication int16) (map[string]stream.LogID, error) {
 	adm := kadm.NewClient(cl)
 	names := make([]string, len(topics))
@@ -71,51 +65,29 @@ func Ensure(ctx context.Context, cl *kgo.Client, cell string, topics []wire.Topi
 	if err != nil {
 		return nil, fmt.Errorf("list topics: %w", err)
 	}
-	ids := make(map[string]stream.LogID, len(topics))
-	var old []wire.Topic
 	for i, t := range topics {
 		if !errors.Is(present[names[i]].Err, kerr.UnknownTopicOrPartition) {
-			old = append(old, t)
 			continue
 		}
-		id, err := create(ctx, adm, names[i], t, replication)
-		switch {
-		case errors.Is(err, kerr.TopicAlreadyExists): // another service was faster
-			old = append(old, t)
-		case err != nil:
+		// Another service may be faster; what it made is compared like the rest.
+		if err := create(ctx, adm, names[i], t, replication); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 			return nil, fmt.Errorf("create topic %s: %w", names[i], err)
-		default:
-			ids[t.Name] = id
 		}
 	}
-	return ids, verify(ctx, adm, cell, old, replication, ids)
+	if err := settle(ctx, adm, names); err != nil {
+		return nil, err
+	}
+	ids := make(map[string]stream.LogID, len(topics))
+	return ids, verify(ctx, adm, cell, topics, replication, ids)
 }
 
-func create(ctx context.Context, adm *kadm.Client, name string, t wire.Topic, replication int16) (stream.LogID, error) {
-	configs := map[string]*string{}
-	for _, s := range settings(t, replication) {
-		configs[s.key] = &s.want
-	}
-	r, err := adm.CreateTopic(ctx, t.Partitions, replication, configs, name)
-	if err != nil {
-		if r.ErrMessage != "" {
-			err = fmt.Errorf("%w: %s", err, r.ErrMessage)
-		}
-		return "", err
-	}
-	return logID(r.ID), nil
-}
-
-// verify compares existing topics and adds their ids.
+// verify compares existing topics with what they should be and adds their ids.
 func verify(ctx context.Context, adm *kadm.Client, cell string, topics []wire.Topic, replication int16, ids map[string]stream.LogID) error {
-	if len(topics) == 0 {
-		return nil
+	names := make([]string, len(topics))
+	for i, t := range topics {
+		names[i] = wire.TopicName(cell, t.Name)
 	}
-	var names []string
-	for _, t := range topics {
-		names = append(names, wire.TopicName(cell, t.Name))
-	}
-	details, err := adm.ListTopics(ctx, names...)
+	present, err := adm.ListTopics(ctx, names...)
 	if err != nil {
 		return fmt.Errorf("list topics: %w", err)
 	}
@@ -125,26 +97,64 @@ func verify(ctx context.Context, adm *kadm.Client, cell string, topics []wire.To
 	}
 	var faults []error
 	for i, t := range topics {
-		d := details[names[i]]
+		d := present[names[i]]
 		rc, err := configs.On(names[i], nil)
 		if err := errors.Join(d.Err, err, rc.Err); err != nil {
 			faults = append(faults, fmt.Errorf("describe topic %s: %w", names[i], err))
 			continue
 		}
 		ids[t.Name] = logID(d.ID)
-		if n := int32(len(d.Partitions)); n != t.Partitions {
-			faults = append(faults, fault(names[i], "partitions", fmt.Sprint(n), fmt.Sprint(t.Partitions), false))
-		}
-		if n := d.Partitions.NumReplicas(); n < int(replication) {
-			faults = append(faults, fault(names[i], "replication.factor", fmt.Sprint(n), fmt.Sprint(replication), true))
-		}
-		for _, s := range settings(t, replication) {
-			if is := valueOf(rc, s.key); !s.holds(is) {
-				faults = append(faults, fault(names[i], s.key, is, s.want, s.atLeast))
-			}
-		}
+		faults = append(faults, compare(t, replication, d, rc)...)
 	}
 	return errors.Join(faults...)
+}
+
+func create(ctx context.Context, adm *kadm.Client, name string, t wire.Topic, replication int16) error {
+	configs := map[string]*string{}
+	for _, s := range settings(t, replication) {
+		configs[s.key] = &s.want
+	}
+	r, err := adm.CreateTopic(ctx, t.Partitions, replication, configs, name)
+	if err != nil && r.ErrMessage != "" {
+		err = fmt.Errorf("%w: %s", err, r.ErrMessage)
+	}
+	return err
+}
+
+// settle waits until the broker that is asked knows all topics: each learns of a
+// new one in its own time.
+func settle(ctx context.Context, adm *kadm.Client, names []string) error {
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		present, err := adm.ListTopics(ctx, names...)
+		if err == nil {
+			err = present.Error()
+		}
+		if err != nil {
+			err = fmt.Errorf("list topics: %w", err)
+		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(100*time.Millisecond)), backoff.WithMaxElapsedTime(30*time.Second))
+	return err
+}
+
+// compare says what of an existing topic is not as it should be.
+func compare(t wire.Topic, replication int16, d kadm.TopicDetail, rc kadm.ResourceConfig) (faults []error) {
+	check := func(s setting, is string) {
+		if s.holds(is) {
+			return
+		}
+		want := s.want
+		if s.atLeast {
+			want = "at least " + want
+		}
+		faults = append(faults, fmt.Errorf("topic %s: %s is %s, want %s: alter the topic, or give another cell", d.Topic, s.key, is, want))
+	}
+	check(setting{"partitions", strconv.Itoa(int(t.Partitions)), false}, strconv.Itoa(len(d.Partitions)))
+	check(setting{"replication.factor", strconv.Itoa(int(replication)), true}, strconv.Itoa(d.Partitions.NumReplicas()))
+	for _, s := range settings(t, replication) {
+		check(s, valueOf(rc, s.key))
+	}
+	return faults
 }
 
 func valueOf(rc kadm.ResourceConfig, key string) string {

@@ -1,0 +1,833 @@
+package kafka
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/wearstream/wearstream/stream"
+	"github.com/wearstream/wearstream/stream/wire"
+)
+
+const (
+	cell     = "test"
+	patience = 30 * time.Second // for what real connections and goroutines take
+)
+
+func testBroker(t *testing.T, opts ...kfake.Opt) *Broker {
+	t.Helper()
+	opts = append(opts, kfake.GroupMinSessionTimeout(100*time.Millisecond))
+	b, err := startBroker(BrokerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0"}, slog.New(slog.DiscardHandler), opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	return b
+}
+
+func testClient(t *testing.T, addrs []string, opts ...kgo.Opt) *kgo.Client {
+	t.Helper()
+	cl, err := kgo.NewClient(append(Config{Brokers: addrs}.Options(), opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	return cl
+}
+
+// testTopic makes a topic and answers its full name and its log's id.
+func testTopic(t *testing.T, cl *kgo.Client, name string, partitions int32) (string, stream.LogID) {
+	t.Helper()
+	ids, err := Ensure(t.Context(), cl, cell, []wire.Topic{{Name: name, Partitions: partitions, Retention: time.Hour, MaxBytes: 2 << 20}}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wire.TopicName(cell, name), ids[name]
+}
+
+// kvs are n records, the i-th i seconds after epoch, every fourth a tick.
+func kvs(topic string, partition int32, n int) (rs []*kgo.Record) {
+	for i := range n {
+		r := &kgo.Record{Topic: topic, Partition: partition, Timestamp: epoch.Add(time.Duration(i) * time.Second), Value: strconv.AppendInt(nil, int64(i), 10)}
+		if i%4 == 3 {
+			r.Headers = []kgo.RecordHeader{{Key: wire.HeaderKind, Value: []byte(wire.KindTick)}}
+		}
+		rs = append(rs, r)
+	}
+	return rs
+}
+
+func produce(t *testing.T, addrs []string, rs ...*kgo.Record) {
+	t.Helper()
+	cl := testClient(t, addrs, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err := cl.ProduceSync(t.Context(), rs...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shelf is a store that keeps the contract of a sink, and its reader's view.
+type shelf struct {
+	before func(stream.Cut) error // nothing is stored where it fails
+	after  func(stream.Cut) error // the cut is stored where it fails
+
+	mu      sync.Mutex
+	cuts    map[place]map[int64]stream.Cut
+	writes  []stream.Range
+	adopts  int
+	fault   error
+	changed chan struct{}
+}
+
+func newShelf() *shelf {
+	return &shelf{cuts: map[place]map[int64]stream.Cut{}, changed: make(chan struct{})}
+}
+
+func (s *shelf) Write(_ context.Context, cut stream.Cut) error {
+	if s.before != nil {
+		if err := s.before(cut); err != nil {
+			return err
+		}
+	}
+	if err := s.put(cut); err != nil {
+		return err
+	}
+	if s.after != nil {
+		return s.after(cut)
+	}
+	return nil
+}
+
+func (s *shelf) put(cut stream.Cut) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writes = append(s.writes, cut.Range)
+	at := place{cut.Topic, cut.Partition}
+	if s.cuts[at] == nil {
+		s.cuts[at] = map[int64]stream.Cut{}
+	}
+	if old, ok := s.cuts[at][cut.First]; ok {
+		if old.Next != cut.Next {
+			s.adopts++
+			return &stream.AdoptError{Next: old.Next}
+		}
+		if old.Log != cut.Log || digest(old.Records) != digest(cut.Records) {
+			s.fault = errors.Join(s.fault, fmt.Errorf("%v was written with other records", cut.Range))
+		}
+		return nil
+	}
+	s.cuts[at][cut.First] = cut
+	close(s.changed)
+	s.changed = make(chan struct{})
+	return nil
+}
+
+func (s *shelf) all(at place) []stream.Cut {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Values(s.cuts[at]), func(a, b stream.Cut) int { return cmp.Compare(a.First, b.First) })
+}
+
+// wait returns when so many records of a partition are stored.
+func (s *shelf) wait(t *testing.T, at place, records int) {
+	t.Helper()
+	deadline := time.After(patience)
+	for {
+		s.mu.Lock()
+		n, changed := 0, s.changed
+		for _, c := range s.cuts[at] {
+			n += len(c.Records)
+		}
+		s.mu.Unlock()
+		if n >= records {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			t.Fatalf("%d of %d records of %v are stored: %v", n, records, at, ranges(s.all(at)))
+		}
+	}
+}
+
+// readable are the records of a partition as a transactional reader sees them.
+func readable(t *testing.T, addrs []string, at place) (rs []stream.Record) {
+	t.Helper()
+	ends, err := kadm.NewClient(testClient(t, addrs)).ListEndOffsets(t.Context(), at.topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	starts, err := kadm.NewClient(testClient(t, addrs)).ListStartOffsets(t.Context(), at.topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, _ := starts.Lookup(at.topic, at.partition)
+	end, _ := ends.Lookup(at.topic, at.partition)
+	cl := testClient(t, addrs, kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{at.topic: {at.partition: kgo.NewOffset().At(from.Offset)}}))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for next := from.Offset; next < end.Offset; {
+		fs := cl.PollFetches(ctx)
+		if err := fs.Err(); err != nil {
+			t.Fatal(err)
+		}
+		fs.EachRecord(func(k *kgo.Record) {
+			next = k.Offset + 1
+			if !k.Attrs.IsControl() {
+				rs = append(rs, record(k))
+			}
+		})
+	}
+	return rs
+}
+
+// whole checks that what is stored of a partition tiles it from first on, holds
+// exactly so many of its readable records, and was never written otherwise.
+func (s *shelf) whole(t *testing.T, addrs []string, at place, first int64, records int) {
+	t.Helper()
+	if s.fault != nil {
+		t.Error(s.fault)
+	}
+	cuts, log := s.all(at), readable(t, addrs, at)
+	tiles(t, first, cuts, log)
+	var got []stream.Record
+	for _, c := range cuts {
+		got = append(got, c.Records...)
+	}
+	if len(got) != records {
+		t.Fatalf("%d records stored, want %d", len(got), records)
+	}
+	if !reflect.DeepEqual(got, log[:records]) {
+		t.Error("stored records differ from the log's")
+	}
+}
+
+func testGroup(t *testing.T, b []string, name, instance string, topics map[string]Limits, sink stream.Sink) *Group {
+	t.Helper()
+	g, err := NewGroup(GroupConfig{Sink: "test", Group: name, Instance: instance, Cell: cell, Topics: topics, SessionTimeout: time.Second},
+		Config{Brokers: b}, sink, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+var errStop = errors.New("stopped by the test")
+
+// launch runs a group until stop, which answers what Run did.
+func launch(t *testing.T, g *Group) (stop func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- g.Run(ctx) }()
+	stop = sync.OnceValue(func() error {
+		cancel(errStop)
+		return <-done
+	})
+	t.Cleanup(func() { stop() })
+	return stop
+}
+
+// ends waits for a Run that ends by itself and checks what it says.
+func ends(t *testing.T, g *Group, says ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	err := g.Run(ctx)
+	if err == nil || ctx.Err() != nil {
+		t.Fatalf("Run answered %v", err)
+	}
+	for _, s := range says {
+		if !strings.Contains(err.Error(), s) {
+			t.Errorf("Run answered %q, which does not say %q", err, s)
+		}
+	}
+}
+
+// committed is a group's offset and mark.
+func committed(t *testing.T, addrs []string, group string, at place) (int64, string) {
+	t.Helper()
+	os, err := kadm.NewClient(testClient(t, addrs)).FetchOffsets(t.Context(), group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, ok := os.Lookup(at.topic, at.partition)
+	if !ok {
+		return -1, ""
+	}
+	return o.At, o.Metadata
+}
+
+func plant(t *testing.T, addrs []string, group string, at place, offset int64, metadata string) {
+	t.Helper()
+	var os kadm.Offsets
+	os.Add(kadm.Offset{Topic: at.topic, Partition: at.partition, At: offset, LeaderEpoch: -1, Metadata: metadata})
+	if err := kadm.NewClient(testClient(t, addrs)).CommitAllOffsets(t.Context(), group, os); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// onCommit shows every offset commit to f; a false answer refuses it as if the
+// member were unknown.
+func onCommit(b *Broker, f func(*kmsg.OffsetCommitRequest) bool) {
+	b.cluster.ControlKey(int16(kmsg.OffsetCommit), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		b.cluster.KeepControl()
+		req := r.(*kmsg.OffsetCommitRequest)
+		if f(req) {
+			return nil, nil, false
+		}
+		resp := req.ResponseKind().(*kmsg.OffsetCommitResponse)
+		for _, t := range req.Topics {
+			rt := kmsg.NewOffsetCommitResponseTopic()
+			rt.Topic, rt.TopicID = t.Topic, t.TopicID
+			for _, p := range t.Partitions {
+				rp := kmsg.NewOffsetCommitResponseTopicPartition()
+				rp.Partition, rp.ErrorCode = p.Partition, kerr.UnknownMemberID.Code
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			resp.Topics = append(resp.Topics, rt)
+		}
+		return resp, nil, true
+	})
+}
+
+func limitsOf(records int) map[string]Limits {
+	return map[string]Limits{"a.v1": {Records: records, Bytes: 1 << 20, Age: time.Hour, IdleAge: time.Hour}}
+}
+
+// A process that dies at any durable step leaves the sink with each cut as it
+// was, or without it.
+func TestGroupCrash(t *testing.T) {
+	b := testBroker(t)
+	topic, id := testTopic(t, testClient(t, b.Addrs()), "a.v1", 1)
+	at := place{topic, 0}
+	produce(t, b.Addrs(), kvs(topic, 0, 28)...)
+
+	var mu sync.Mutex
+	commits := map[string]func() bool{}
+	onCommit(b, func(req *kmsg.OffsetCommitRequest) bool {
+		mu.Lock()
+		f := commits[req.Group]
+		mu.Unlock()
+		return f == nil || f()
+	})
+
+	for _, step := range []string{"commit not made", "write not made", "write made", "commit made"} {
+		for n := 1; n <= 8; n++ {
+			if strings.HasPrefix(step, "write") && n > 4 {
+				continue
+			}
+			name := fmt.Sprintf("%s %d", step, n)
+			t.Run(name, func(t *testing.T) {
+				ctx, crash := context.WithCancelCause(t.Context())
+				var count int
+				hit := func(kind string) bool { // kind's n-th time
+					if !strings.HasPrefix(step, kind) {
+						return false
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					if count++; count == n {
+						crash(errStop)
+					}
+					return count >= n
+				}
+				mu.Lock()
+				commits[name] = func() bool { return !hit("commit") || step == "commit made" && count == n }
+				mu.Unlock()
+
+				s := newShelf()
+				s.before = func(stream.Cut) error {
+					if hit("write not") {
+						return errStop
+					}
+					return ctx.Err()
+				}
+				s.after = func(stream.Cut) error {
+					if hit("write made") {
+						return errStop
+					}
+					return nil
+				}
+				if err := testGroup(t, b.Addrs(), name, "one", limitsOf(7), s).Run(ctx); !errors.Is(err, errStop) {
+					t.Fatalf("Run answered %v", err)
+				}
+				mu.Lock()
+				delete(commits, name)
+				mu.Unlock()
+
+				s.before, s.after = nil, nil
+				// Other limits from now on: only the intent can make the same cut.
+				stop := launch(t, testGroup(t, b.Addrs(), name, "one", limitsOf(1), s))
+				s.wait(t, at, 28)
+				// The end of the last cut is committed after it is stored.
+				until(t, func() bool { o, _ := committed(t, b.Addrs(), name, at); return o == 28 })
+				if err := stop(); !errors.Is(err, errStop) {
+					t.Fatalf("Run answered %v", err)
+				}
+				s.whole(t, b.Addrs(), at, 0, 28)
+				if _, m := committed(t, b.Addrs(), name, at); m != `{"log":"`+string(id)+`"}` {
+					t.Errorf("offset metadata is %s", m)
+				}
+				if s.adopts > 0 {
+					t.Errorf("%d cuts came again with another end: %v", s.adopts, s.writes)
+				}
+			})
+		}
+	}
+}
+
+// until polls what only an outside view shows.
+func until(t *testing.T, f func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !f(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it did not come to be")
+		}
+	}
+}
+
+func TestGroupStarts(t *testing.T) {
+	b := testBroker(t)
+	topic, id := testTopic(t, testClient(t, b.Addrs()), "a.v1", 1)
+	at := place{topic, 0}
+	produce(t, b.Addrs(), kvs(topic, 0, 20)...)
+	var os kadm.Offsets
+	os.Add(kadm.Offset{Topic: topic, At: 5})
+	if rs, err := kadm.NewClient(testClient(t, b.Addrs())).DeleteRecords(t.Context(), os); err != nil || rs.Error() != nil {
+		t.Fatal(err, rs.Error())
+	}
+
+	t.Run("without offsets at the log's start", func(t *testing.T) {
+		s := newShelf()
+		launch(t, testGroup(t, b.Addrs(), "new", "", limitsOf(5), s))
+		s.wait(t, at, 15)
+		s.whole(t, b.Addrs(), at, 5, 15)
+	})
+	t.Run("where a person has put it", func(t *testing.T) {
+		plant(t, b.Addrs(), "person", at, 10, "")
+		s := newShelf()
+		launch(t, testGroup(t, b.Addrs(), "person", "", limitsOf(5), s))
+		s.wait(t, at, 10)
+		if got := ranges(s.all(at)); !reflect.DeepEqual(got, [][3]int64{{10, 15, 5}, {15, 20, 5}}) {
+			t.Errorf("cuts %v", got)
+		}
+	})
+	for _, c := range []struct {
+		name     string
+		offset   int64
+		metadata string
+		says     []string
+	}{
+		{"not on another log", 7, `{"log":"0123"}`, []string{topic, "0123", string(id), "deleted and made again", "--delete-offsets"}},
+		{"not on another log, with an intent", 7, `{"log":"0123","next":9,"n":2,"h":"00"}`, []string{"deleted and made again"}},
+		{"not where a stranger commits", 7, "member-1", []string{topic, "member-1", "ours alone"}},
+		{"not behind deleted records", 3, `{"log":"` + string(id) + `"}`, []string{topic, "offsets 3 to 5 were deleted"}},
+		{"not beyond the end", 90, `{"log":"` + string(id) + `"}`, []string{topic, "OFFSET_OUT_OF_RANGE"}},
+		{"not on an intent that the log does not hold", 7, `{"log":"` + string(id) + `","next":9,"n":2,"h":"0000000000000000"}`, []string{topic, "offsets 7 to 9", "hash 0000000000000000"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			plant(t, b.Addrs(), c.name, at, c.offset, c.metadata)
+			s := newShelf()
+			ends(t, testGroup(t, b.Addrs(), c.name, "", limitsOf(5), s), c.says...)
+			if len(s.writes) > 0 {
+				t.Errorf("%v was written", s.writes)
+			}
+			if o, m := committed(t, b.Addrs(), c.name, at); o != c.offset || m != c.metadata {
+				t.Errorf("the group stands at %d, %q now", o, m)
+			}
+		})
+	}
+}
+
+// A topic that is deleted and made again under a running group is another log.
+func TestGroupMeetsAnotherLog(t *testing.T) {
+	b := testBroker(t)
+	cl := testClient(t, b.Addrs())
+	topic, old := testTopic(t, cl, "a.v1", 1)
+	at := place{topic, 0}
+	produce(t, b.Addrs(), kvs(topic, 0, 10)...)
+
+	s := newShelf()
+	g := testGroup(t, b.Addrs(), "g", "", limitsOf(5), s)
+	done := make(chan error, 1)
+	go func() { done <- g.Run(t.Context()) }()
+	s.wait(t, at, 10)
+	if _, err := kadm.NewClient(cl).DeleteTopic(t.Context(), topic); err != nil {
+		t.Fatal(err)
+	}
+	_, id := testTopic(t, testClient(t, b.Addrs()), "a.v1", 1)
+	produce(t, b.Addrs(), kvs(topic, 0, 10)...)
+	select {
+	case err := <-done:
+		for _, say := range []string{topic, string(old), string(id), "deleted and made again"} {
+			if !strings.Contains(err.Error(), say) {
+				t.Errorf("Run answered %q, which does not say %q", err, say)
+			}
+		}
+	case <-time.After(patience):
+		t.Fatal("Run goes on")
+	}
+	s.whole(t, b.Addrs(), at, 0, 10) // nothing of the new log; the old one held the same records
+
+	// The broker has dropped the offsets together with the topic, so the next
+	// start is a start on a new log.
+	s = newShelf()
+	launch(t, testGroup(t, b.Addrs(), "g", "", limitsOf(5), s))
+	s.wait(t, at, 10)
+	if got := s.all(at)[0].Log; got != id {
+		t.Errorf("log %s, want %s", got, id)
+	}
+}
+
+// A store that lost its intents together with the offsets says where its cuts end.
+func TestGroupAdopts(t *testing.T) {
+	b := testBroker(t)
+	topic, id := testTopic(t, testClient(t, b.Addrs()), "a.v1", 1)
+	at := place{topic, 0}
+	produce(t, b.Addrs(), kvs(topic, 0, 30)...)
+	log := readable(t, b.Addrs(), at)
+
+	s := newShelf()
+	for _, r := range [][2]int64{{0, 3}, {3, 15}, {15, 20}} { // shorter, longer, the same
+		cut := stream.Cut{Range: stream.Range{Log: id, Topic: topic, First: r[0], Next: r[1]}, Records: log[r[0]:r[1]]}
+		if err := s.put(cut); err != nil {
+			t.Fatal(err)
+		}
+	}
+	launch(t, testGroup(t, b.Addrs(), "g", "", limitsOf(5), s))
+	s.wait(t, at, 30)
+	s.whole(t, b.Addrs(), at, 0, 30)
+	if s.adopts != 2 {
+		t.Errorf("%d cuts were adopted: %v", s.adopts, s.writes)
+	}
+
+	contrary := newShelf()
+	contrary.before = func(cut stream.Cut) error { return &stream.AdoptError{Next: cut.Next + 1} }
+	ends(t, testGroup(t, b.Addrs(), "contrary", "", limitsOf(5), contrary), "the store holds a cut that ends before offset 7")
+}
+
+// Control records and aborted transactions leave gaps; ranges tile over them.
+func TestGroupOverTransactions(t *testing.T) {
+	b := testBroker(t)
+	topic, _ := testTopic(t, testClient(t, b.Addrs()), "a.v1", 1)
+	at := place{topic, 0}
+	cl := testClient(t, b.Addrs(), kgo.TransactionalID("x"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	for i := range 12 {
+		if err := cl.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		if err := cl.ProduceSync(t.Context(), kvs(topic, 0, 3)...).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		if err := cl.EndTransaction(t.Context(), kgo.TransactionEndTry(i%3 != 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := newShelf()
+	launch(t, testGroup(t, b.Addrs(), "g", "", limitsOf(4), s))
+	s.wait(t, at, 24)
+	s.whole(t, b.Addrs(), at, 0, 24)
+	gaps := 0
+	for _, c := range s.all(at) {
+		gaps += int(c.Next-c.First) - len(c.Records)
+	}
+	if gaps != 4*4+7 { // four aborted with their markers, and the markers between the others
+		t.Errorf("ranges cover %d offsets that hold nothing: %v", gaps, ranges(s.all(at)))
+	}
+}
+
+// Members come and go while records arrive; nothing is lost, torn or doubled.
+func TestGroupRebalances(t *testing.T) {
+	b := testBroker(t)
+	topic, _ := testTopic(t, testClient(t, b.Addrs()), "a.v1", 4)
+	produceAll := func() {
+		for p := range int32(4) {
+			produce(t, b.Addrs(), kvs(topic, p, 40)...)
+		}
+	}
+	s := newShelf()
+	all := func(n int) {
+		for p := range int32(4) {
+			s.wait(t, place{topic, p}, n)
+		}
+	}
+	stops := map[string]func() error{}
+	for i, instance := range []string{"one", "two", "three"} {
+		stops[instance] = launch(t, testGroup(t, b.Addrs(), "g", instance, limitsOf(5), s))
+		produceAll()
+		all(40 * (i + 1))
+	}
+	stops["one"]()
+	produceAll()
+	all(160)
+	stops["two"]()
+	stops["one"] = launch(t, testGroup(t, b.Addrs(), "g", "one", limitsOf(5), s))
+	produceAll()
+	all(200)
+	for p := range int32(4) {
+		s.whole(t, b.Addrs(), place{topic, p}, 0, 200)
+	}
+	if s.adopts > 0 {
+		t.Errorf("%d cuts came again with another end", s.adopts)
+	}
+}
+
+// A member that was thought dead wakes up inside Write and tries to commit.
+func TestGroupZombie(t *testing.T) {
+	b := testBroker(t)
+	topic, _ := testTopic(t, testClient(t, b.Addrs()), "a.v1", 1)
+	at := place{topic, 0}
+	produce(t, b.Addrs(), kvs(topic, 0, 20)...)
+
+	var mu sync.Mutex
+	var zombie string // member id
+	var asleep bool
+	var tried int
+	onCommit(b, func(req *kmsg.OffsetCommitRequest) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		if zombie == "" {
+			zombie = req.MemberID
+		} else if asleep && req.MemberID == zombie {
+			tried++
+		}
+		return true
+	})
+	b.cluster.ControlKey(int16(kmsg.Heartbeat), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		b.cluster.KeepControl()
+		mu.Lock()
+		defer mu.Unlock()
+		// The group does not hear the zombie, which does not know.
+		return r.ResponseKind(), nil, asleep && r.(*kmsg.HeartbeatRequest).MemberID == zombie
+	})
+
+	s := newShelf()
+	sleeps, wakes := make(chan struct{}), make(chan struct{})
+	var dead atomicWriter
+	dead.f = func(_ context.Context, cut stream.Cut) error {
+		if cut.First == 5 && dead.once() {
+			mu.Lock()
+			asleep = true
+			mu.Unlock()
+			close(sleeps)
+			<-wakes // whatever the context says
+		}
+		return s.put(cut)
+	}
+	stopDead := launch(t, testGroup(t, b.Addrs(), "g", "", limitsOf(5), &dead))
+	<-sleeps
+	launch(t, testGroup(t, b.Addrs(), "g", "", limitsOf(5), s))
+	s.wait(t, at, 20)
+	until(t, func() bool { o, _ := committed(t, b.Addrs(), "g", at); return o == 20 })
+	close(wakes)
+	until(t, func() bool { mu.Lock(); defer mu.Unlock(); return tried > 0 })
+
+	produce(t, b.Addrs(), kvs(topic, 0, 10)...)
+	s.wait(t, at, 30)
+	stopDead()
+	if o, _ := committed(t, b.Addrs(), "g", at); o < 20 {
+		t.Errorf("the zombie put the group back to %d", o)
+	}
+	s.whole(t, b.Addrs(), at, 0, 30)
+	if s.adopts > 0 {
+		t.Errorf("%d cuts came again with another end: %v", s.adopts, s.writes)
+	}
+}
+
+type atomicWriter struct {
+	f   func(context.Context, stream.Cut) error
+	did sync.Once
+}
+
+func (w *atomicWriter) Write(ctx context.Context, cut stream.Cut) error { return w.f(ctx, cut) }
+func (w *atomicWriter) once() (first bool) {
+	w.did.Do(func() { first = true })
+	return first
+}
+
+// A client that was thrown out while it rejoined takes a new member id and keeps
+// its partitions silently. What it held under the old one must not be committed.
+func TestGroupCommitsUnderTheIdOfTheAssignment(t *testing.T) {
+	b := testBroker(t)
+	topic, _ := testTopic(t, testClient(t, b.Addrs()), "a.v1", 1)
+	at := place{topic, 0}
+	produce(t, b.Addrs(), kvs(topic, 0, 10)...)
+
+	var mu sync.Mutex
+	var ids []string // of members that committed, as they first did
+	onCommit(b, func(req *kmsg.OffsetCommitRequest) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		if !slices.Contains(ids, req.MemberID) {
+			ids = append(ids, req.MemberID)
+		}
+		return true
+	})
+	s := newShelf()
+	rejoined := make(chan struct{})
+	var w atomicWriter
+	w.f = func(ctx context.Context, cut stream.Cut) error {
+		if cut.First == 5 && w.once() {
+			var beat, join, sync sync.Once
+			b.cluster.ControlKey(int16(kmsg.Heartbeat), func(r kmsg.Request) (resp kmsg.Response, _ error, did bool) {
+				beat.Do(func() {
+					h := r.ResponseKind().(*kmsg.HeartbeatResponse)
+					h.ErrorCode = kerr.RebalanceInProgress.Code
+					resp, did = h, true
+				})
+				return resp, nil, did
+			})
+			b.cluster.ControlKey(int16(kmsg.JoinGroup), func(r kmsg.Request) (resp kmsg.Response, _ error, did bool) {
+				join.Do(func() {
+					j := r.ResponseKind().(*kmsg.JoinGroupResponse)
+					j.ErrorCode = kerr.UnknownMemberID.Code
+					resp, did = j, true
+				})
+				return resp, nil, did
+			})
+			b.cluster.ControlKey(int16(kmsg.SyncGroup), func(kmsg.Request) (kmsg.Response, error, bool) {
+				sync.Do(func() { close(rejoined) })
+				return nil, nil, false
+			})
+			<-rejoined
+		}
+		return s.put(cut)
+	}
+	launch(t, testGroup(t, b.Addrs(), "g", "", limitsOf(5), &w))
+	s.wait(t, at, 10)
+	until(t, func() bool { o, _ := committed(t, b.Addrs(), "g", at); return o == 10 })
+	s.whole(t, b.Addrs(), at, 0, 10)
+	mu.Lock()
+	defer mu.Unlock()
+	if len(ids) != 2 {
+		t.Errorf("members that committed: %q", ids)
+	}
+	if len(s.writes) != 3 {
+		t.Errorf("writes %v: the second cut was not made again by a new member", s.writes)
+	}
+}
+
+// A partition that arrives faster than its sink takes it is paused, and resumed.
+func TestGroupIsBounded(t *testing.T) {
+	b := testBroker(t)
+	topic, _ := testTopic(t, testClient(t, b.Addrs()), "a.v1", 2)
+	slow, quick := place{topic, 0}, place{topic, 1}
+	big := make([]byte, 512<<10)
+	rand.NewChaCha8([32]byte{}).Read(big) // or it would all come in one fetch
+	for p := range int32(2) {
+		var rs []*kgo.Record
+		for range 40 {
+			rs = append(rs, &kgo.Record{Topic: topic, Partition: p, Value: big})
+		}
+		produce(t, b.Addrs(), rs...)
+	}
+	s := newShelf()
+	free := make(chan struct{})
+	s.before = func(cut stream.Cut) error {
+		if cut.Partition == slow.partition {
+			<-free
+		}
+		return nil
+	}
+	g := testGroup(t, b.Addrs(), "g", "", limitsOf(4), s)
+	launch(t, g)
+	release := sync.OnceFunc(func() { close(free) })
+	t.Cleanup(release)
+	s.wait(t, quick, 40) // one partition never waits for another
+	paused := func() bool {
+		g.mu.Lock()
+		m := g.member
+		g.mu.Unlock()
+		m.mu.Lock()
+		sh := m.shares[slow]
+		m.mu.Unlock()
+		sh.mu.Lock()
+		defer sh.mu.Unlock()
+		if sh.bytes > maxQueue+8<<20 {
+			t.Fatalf("%d bytes queued", sh.bytes)
+		}
+		return sh.paused
+	}
+	until(t, paused)
+	release()
+	s.wait(t, slow, 40)
+	s.whole(t, b.Addrs(), slow, 0, 40)
+}
+
+func TestGroupMetrics(t *testing.T) {
+	b := testBroker(t)
+	topic, _ := testTopic(t, testClient(t, b.Addrs()), "a.v1", 1)
+	at := place{topic, 0}
+	reg := prometheus.NewRegistry()
+	s := newShelf()
+	g, err := NewGroup(GroupConfig{Sink: "object", Group: "g", Cell: cell, Topics: limitsOf(5)}, Config{Brokers: b.Addrs()}, s, slog.New(slog.DiscardHandler), reg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := func(name string) (v float64) {
+		t.Helper()
+		fs, err := reg.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range fs {
+			if f.GetName() != name || len(f.GetMetric()) != 1 {
+				continue
+			}
+			m := f.GetMetric()[0]
+			var labels []string
+			for _, l := range m.GetLabel() {
+				labels = append(labels, l.GetName()+"="+l.GetValue())
+			}
+			if !reflect.DeepEqual(labels, []string{"sink=object", "topic=a.v1"}) {
+				t.Errorf("labels of %s: %v", name, labels)
+			}
+			return m.GetGauge().GetValue() + m.GetCounter().GetValue()
+		}
+		t.Fatalf("no metric %s", name)
+		return 0
+	}
+	if v := value("wearstream_sink_lag_seconds"); v != 0 {
+		t.Errorf("lag %v before the start", v)
+	}
+	launch(t, g)
+	rs := kvs(topic, 0, 7) // 5 and 6 wait, as old as epoch
+	produce(t, b.Addrs(), rs...)
+	s.wait(t, at, 5)
+	until(t, func() bool { return value("wearstream_sink_cuts_total") == 1 })
+	lag, want := value("wearstream_sink_lag_seconds"), time.Since(epoch.Add(5*time.Second)).Seconds()
+	if lag < want-60 || lag > want {
+		t.Errorf("lag %v with a record that is %v old", lag, want)
+	}
+	produce(t, b.Addrs(), rs[:3]...)
+	s.wait(t, at, 10)
+	until(t, func() bool { return value("wearstream_sink_lag_seconds") == 0 })
+}
+
+func TestGroupValidates(t *testing.T) {
+	_, err := NewGroup(GroupConfig{Topics: map[string]Limits{"a.v1": {}}}, Config{Brokers: []string{"nowhere"}}, nil, nil, nil)
+	for _, s := range []string{"sink, group, cell", "a.v1", "kafka.brokers", `"nowhere"`} {
+		if err == nil || !strings.Contains(err.Error(), s) {
+			t.Errorf("%v does not say %q", err, s)
+		}
+	}
+}
