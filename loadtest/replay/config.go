@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -126,5 +125,3 @@ func (c Config) memory() string {
 
 // pki is the folder of the authority.
 func (c Config) pki() string { return filepath.Join(c.Data, "pki") }
-
-var _ = os.Getpid

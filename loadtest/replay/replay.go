@@ -2,10 +2,13 @@ package replay
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
+
+	"github.com/wearstream/wearstream/provisioning/authority"
 )
 
 // Deps is what a Replay is given. The zero value works.
@@ -57,8 +60,72 @@ func New(cfg Config, files []string, deps Deps) (*Replay, error) {
 	return &Replay{cfg.withDefaults(), devices, deps}, nil
 }
 
-// Run plays everything and returns when every batch is acknowledged, or with
-// why not.
+// Run plays everything, all devices at once, and returns when every batch is
+// acknowledged, or with why not. The Result says what was done in either case.
 func (r *Replay) Run(ctx context.Context) (Result, error) {
-	return Result{}, errors.ErrUnsupported
+	u, err := r.prepare()
+	if err != nil {
+		return Result{Devices: len(r.devices)}, err
+	}
+	watched := u.watch()
+	var (
+		wg   sync.WaitGroup
+		mu   sync.Mutex
+		errs []error
+	)
+	for _, d := range r.devices {
+		wg.Go(func() {
+			if err := u.device(ctx, d); err != nil {
+				mu.Lock()
+				errs = append(errs, err)
+				mu.Unlock()
+				return
+			}
+			u.devicesDone.Add(1)
+		})
+	}
+	wg.Wait()
+	watched()
+	if err := u.acked.close(); err != nil {
+		errs = append(errs, err)
+	}
+	res := u.result()
+	switch {
+	case ctx.Err() != nil:
+		return res, fmt.Errorf("replay cut off, %d of %d batches without an acknowledgement: %w", res.Batches-res.Acknowledged, res.Batches, context.Cause(ctx))
+	case len(errs) > 1:
+		return res, fmt.Errorf("%d of %d devices did not finish, the first: %w", len(errs), len(r.devices), errs[0])
+	case len(errs) == 1:
+		return res, errs[0]
+	case res.Batches != res.Acknowledged:
+		return res, fmt.Errorf("%d of %d batches without an acknowledgement", res.Batches-res.Acknowledged, res.Batches)
+	}
+	return res, nil
+}
+
+// prepare opens what all devices share, and checks that there is a gateway to
+// be looked for.
+func (r *Replay) prepare() (*run, error) {
+	u := &run{cfg: r.cfg, deps: r.deps, devices: len(r.devices), began: time.Now(), files: map[string]*played{}}
+	if u.deps.Log == nil {
+		u.deps.Log = slog.New(slog.DiscardHandler)
+	}
+	if u.deps.Dial == nil {
+		u.deps.Dial = new(net.Dialer).DialContext
+	}
+	u.turn.every = time.Duration(float64(time.Second) / r.cfg.ConnectRate)
+	u.speed, _ = r.cfg.speed()
+	if _, err := r.cfg.find(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	var err error
+	if r.cfg.Data != "" {
+		if u.pki, err = authority.Open(r.cfg.pki()); err != nil {
+			return nil, err
+		}
+	}
+	if u.acked, err = openAcked(r.cfg.Acked); err != nil {
+		return nil, err
+	}
+	return u, nil
 }
