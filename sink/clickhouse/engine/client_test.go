@@ -43,7 +43,7 @@ func connectTo(t *testing.T, dsn, codec string) driver.Conn {
 	return conn
 }
 
-func exec(t *testing.T, conn driver.Conn, sql string) {
+func execute(t *testing.T, conn driver.Conn, sql string) {
 	t.Helper()
 	if err := conn.Exec(t.Context(), sql); err != nil {
 		t.Fatalf("%s: %v", sql, err)
@@ -124,10 +124,10 @@ func makeRow(i int) wideRow {
 
 func TestBatchesComeBackEqual(t *testing.T) {
 	const rows = 100_000
-	for codec := range codecs {
+	for _, codec := range []string{"none", "lz4", "zstd", "gzip"} {
 		t.Run(codec, func(t *testing.T) {
 			conn := connect(t, codec)
-			exec(t, conn, "CREATE TABLE wide "+wide)
+			execute(t, conn, "CREATE TABLE wide "+wide)
 			batch, err := conn.PrepareBatch(t.Context(), "INSERT INTO wide ("+wideColumns+")")
 			if err != nil {
 				t.Fatal(err)
@@ -138,9 +138,11 @@ func TestBatchesComeBackEqual(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			begin := time.Now()
 			if err := batch.Send(); err != nil {
 				t.Fatal(err)
 			}
+			t.Logf("%d rows of 21 columns sent in %v", rows, time.Since(begin))
 			if n := count(t, conn, "wide"); n != rows {
 				t.Fatalf("%d rows, want %d", n, rows)
 			}
@@ -176,8 +178,8 @@ func TestClientBasics(t *testing.T) {
 			if err := conn.Ping(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			exec(t, conn, "CREATE TABLE t (a UInt64, b String) ENGINE = MergeTree ORDER BY a")
-			exec(t, conn, "INSERT INTO t VALUES (1, 'one; -- (two'), (2, 'it''s')")
+			execute(t, conn, "CREATE TABLE t (a UInt64, b String) ENGINE = MergeTree ORDER BY a")
+			execute(t, conn, "INSERT INTO t VALUES (1, 'one; -- (two'), (2, 'it''s')")
 			if err := conn.Exec(t.Context(), "INSERT INTO t VALUES (?, ?)", 3, "drei"); err != nil {
 				t.Fatal(err)
 			}

@@ -1,0 +1,63 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestReadStatement(t *testing.T) {
+	for text, want := range map[string]statement{
+		"SELECT 1": {rows: true},
+		" -- c\n/* ; */ select 1 format  JSON ; ":                                           {rows: true, format: "JSON"},
+		"SELECT 'FORMAT X', `FORMAT`, $$ FORMAT Y; $$, $a$ ' $a$ FORMAT CSV SETTINGS a = 1": {rows: true, format: "CSV"},
+		"SELECT format('{}', 1), (SELECT 1 FORMAT) FORMAT Native":                           {rows: true, format: "Native"},
+		"((SELECT 1)) UNION ALL SELECT 2 FORMAT TSV":                                        {rows: true, format: "TSV"},
+		"WITH 1 AS x SELECT x":                                                              {rows: true},
+		"WITH 1 AS x INSERT INTO t SELECT x":                                                {},
+		"DESCRIBE TABLE t FORMAT CSV":                                                       {format: "CSV"},
+		"CREATE TABLE t (a Int8) ENGINE = Memory":                                           {},
+		"INSERT INTO t (a, values) VALUES|(1)":                                              {sql: "INSERT INTO t (a, values) ", format: "Values", insert: true},
+		"insert into table `d`.`values` format CSV\n|1,2":                                   {sql: "insert into table `d`.`values` ", format: "CSV", insert: true},
+		"INSERT INTO format FORMAT Native \t\r\n|\n":                                        {sql: "INSERT INTO format ", format: "Native", insert: true},
+		"INSERT INTO d.format(a) SETTINGS x = 'FORMAT' FORMAT RowBinary|":                   {sql: "INSERT INTO d.format(a) SETTINGS x = 'FORMAT' ", format: "RowBinary", insert: true},
+		"INSERT INTO t SELECT 1 FORMAT Null":                                                {},
+		"INSERT INTO t (a) (SELECT 1)":                                                      {},
+		"INSERT INTO FUNCTION null('a Int8') VALUES|(1)":                                    {sql: "INSERT INTO FUNCTION null('a Int8') ", format: "Values", insert: true},
+		"INSERT INTO t FORMAT JSONEachRow |{\"a\": ';;' }":                                  {sql: "INSERT INTO t ", format: "JSONEachRow", insert: true},
+	} {
+		want.data = max(strings.IndexByte(text, '|'), 0)
+		text = strings.Replace(text, "|", "", 1)
+		if want.sql == "" {
+			want.sql = text
+		}
+		if got, err := readStatement(text); err != nil || got != want {
+			t.Errorf("%q:\n got %+v %v\nwant %+v", text, got, err, want)
+		}
+	}
+	for text, code := range map[string]int{
+		"SELECT 1; SELECT 2": codeSyntax, "SELECT ';' ;; ": codeSyntax, "INSERT INTO t": codeSyntax, "INSERT INTO t (a)": codeSyntax, "INSERT INTO t FORMAT": codeSyntax,
+		"SELECT 1 INTO OUTFILE 'x'": codeAccessDenied, "SELECT 1 INTO\u00a0OUTFILE 'x'": codeAccessDenied, "SELECT 1 into/**/outfile'x'": codeAccessDenied,
+		"INSERT INTO t FROM INFILE 'x' FORMAT CSV": codeAccessDenied, "INSERT INTO t SELECT 1; SELECT 2": codeSyntax,
+		"SELECT $a$ x $b$ INTO OUTFILE 'x'": codeAccessDenied, "SELECT '\\'' INTO OUTFILE '\\''": codeAccessDenied,
+	} {
+		if _, err := readStatement(text); err == nil || asException(err).code != code {
+			t.Errorf("%q: %v, want code %d", text, err, code)
+		}
+	}
+}
+
+// FuzzStatement: no text makes it panic or loop, and the parts lie inside the text.
+func FuzzStatement(f *testing.F) {
+	for _, text := range []string{"SELECT 1 FORMAT CSV", "INSERT INTO a.b (c) FORMAT TSV\n1", "INSERT INTO t VALUES (1)", "$a$ $a", "/* -- '", "((`", "INSERT INTO x."} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := readStatement(text)
+		if err != nil {
+			return
+		}
+		if s.data > len(text) || !strings.HasPrefix(text, s.sql) || s.insert && s.data < len(s.sql) {
+			t.Errorf("%+v", s)
+		}
+	})
+}
