@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -188,7 +189,9 @@ func (h *History) fetchOnce(ctx context.Context, from int64, bytes int32) ([]*kg
 	t := kmsg.NewFetchRequestTopic()
 	t.Topic, t.TopicID, t.Partitions = h.topic, topic, []kmsg.FetchRequestTopicPartition{part}
 	req := kmsg.NewPtrFetchRequest()
-	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = int32(historyWait.Milliseconds()), 1, bytes
+	// The partition's limit is the only one: the embedded broker forgets to name
+	// aborted transactions in an answer that the request's limit cuts.
+	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = int32(historyWait.Milliseconds()), 1, math.MaxInt32
 	req.IsolationLevel = 1 // read committed
 	req.Topics = []kmsg.FetchRequestTopic{t}
 

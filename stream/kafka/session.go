@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -23,7 +24,7 @@ type SessionConfig struct {
 	Transaction    string // transactional id: unique in the cluster, the same after a restart
 	Topic          string // full name of the input
 	SessionTimeout time.Duration
-	FetchBytes     int32 // most bytes of one fetch
+	FetchBytes     int32 // of each partition in one fetch
 
 	// Start is asked where newly assigned partitions begin, given the group's
 	// stable committed offsets (-1: none). A partition that it leaves out is not
@@ -51,8 +52,10 @@ type SessionBatch struct {
 	Records   []stream.Record
 }
 
-// sessionBatchMax lets a record of a full device payload and its headers through.
-const sessionBatchMax = 2 << 20
+const (
+	sessionBatchMax = 2 << 20 // lets a record of a full device payload and its headers through
+	sessionFetchMax = 512 << 20
+)
 
 // NewSession joins the group with the first poll.
 func NewSession(kafka Config, cfg SessionConfig) (*Session, error) {
@@ -65,7 +68,10 @@ func NewSession(kafka Config, cfg SessionConfig) (*Session, error) {
 		kgo.SessionTimeout(cfg.SessionTimeout),
 		kgo.HeartbeatInterval(cfg.SessionTimeout/5),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.FetchMaxBytes(cfg.FetchBytes),
+		// Far above what the partitions' limits add up to: the embedded broker
+		// forgets to name aborted transactions in an answer that this limit cuts.
+		kgo.FetchMaxBytes(sessionFetchMax),
+		kgo.BrokerMaxReadBytes(sessionFetchMax+1<<20),
 		kgo.FetchMaxPartitionBytes(cfg.FetchBytes),
 		// A lost offset is for people to look at; the client must not choose another.
 		kgo.ConsumeStartOffset(kgo.NoResetOffset()),
@@ -213,24 +219,40 @@ func (s *Session) Produce(r *kgo.Record) {
 	})
 }
 
-// Commit ends the transaction with the offsets of all that was polled. Any error
-// leaves open what became of it; only a new session finds out.
-func (s *Session) Commit(ctx context.Context) error {
+// Commit ends the transaction with the offsets of all that was polled and
+// reports whether it is committed. If not, the client is back where the last one
+// ended; ask Committed whether that is where the group is. Any error leaves open
+// what became of it.
+func (s *Session) Commit(ctx context.Context) (bool, error) {
 	// The client would commit without the records that failed.
 	if err := s.s.Client().Flush(ctx); err != nil {
-		return fmt.Errorf("flush transaction: %w", err)
+		return false, fmt.Errorf("flush transaction: %w", err)
 	}
 	if err := s.refused(); err != nil {
-		return err
+		return false, err
 	}
 	committed, err := s.end(ctx, kgo.TryCommit)
-	if err == nil && !committed {
-		err = errors.New("the group has moved on")
+	if err != nil {
+		return false, fmt.Errorf("commit transaction: %w", err)
+	}
+	return committed, nil
+}
+
+// Committed asks for the group's offsets; those of a transaction that is ending
+// are waited for, or are an error.
+func (s *Session) Committed(ctx context.Context) (map[int32]int64, error) {
+	offsets, err := kadm.NewClient(s.s.Client()).FetchOffsets(kadm.RequireStable(ctx), s.cfg.Group)
+	if err == nil {
+		err = offsets.Error()
 	}
 	if err != nil {
-		return fmt.Errorf("commit transaction: %w", err)
+		return nil, fmt.Errorf("fetch offsets of group %s: %w", s.cfg.Group, err)
 	}
-	return nil
+	committed := map[int32]int64{}
+	for p, o := range offsets[s.cfg.Topic] {
+		committed[p] = o.At
+	}
+	return committed, nil
 }
 
 // refused answers the first record of the transaction that the log did not take.

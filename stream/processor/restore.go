@@ -126,7 +126,7 @@ func (r *restore) run(ctx context.Context) (*task, error) {
 	if err != nil {
 		return nil, final{fmt.Errorf("restore partition %d: %w", r.partition, err)}
 	}
-	return newTask(r.p, r.partition, r.logID, op, start), nil
+	return newTask(r.p, r.partition, r.logID, op, r.committed, start), nil
 }
 
 func offset(o int64) string {
@@ -192,7 +192,7 @@ func (r *restore) rebuild(ctx context.Context, old map[string][]byte, upto int64
 			state[key] = nil
 		}
 	}
-	t := newTask(r.p, r.partition, r.logID, op, upto)
+	t := newTask(r.p, r.partition, r.logID, op, r.committed, upto)
 	t.rewrite = state
 	r.p.metrics.rebuilds.Inc()
 	r.log.Warn("state built again from the log, since a transaction was torn",

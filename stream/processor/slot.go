@@ -63,7 +63,7 @@ func (s *slot) live(ctx context.Context, reader *kafka.HistoryReader) (err error
 		Transaction:    s.name,
 		Topic:          wire.TopicName(s.p.deps.Cell, s.p.deps.Input),
 		SessionTimeout: s.p.cfg.SessionTimeout,
-		FetchBytes:     int32(min(s.p.cfg.MaxBytes, 16<<20)),
+		FetchBytes:     fetchBytes,
 		Start: func(ctx context.Context, committed map[int32]int64) (map[int32]int64, error) {
 			return s.start(ctx, reader, committed)
 		},
@@ -133,8 +133,10 @@ type life struct {
 	bytes   int64
 }
 
-// pollRecords bounds what is decoded at once.
-const pollRecords = 2000
+const (
+	fetchBytes  = 1 << 20 // of each partition: what the client holds ready
+	pollRecords = 2000    // decoded and applied at once
+)
 
 func (l *life) loop(ctx context.Context) error {
 	for {
@@ -268,8 +270,12 @@ func (l *life) commit(ctx context.Context) error {
 	// A crash in here leaves it to the log whether the transaction is; output,
 	// state and offset share the answer. On the embedded log they may not, and
 	// the checkpoint says so.
-	if err := l.session.Commit(end); err != nil {
+	committed, err := l.session.Commit(end)
+	switch {
+	case err != nil:
 		return err
+	case !committed:
+		return l.refused(end)
 	}
 	// A crash here loses only the memory of a transaction that is: the restore
 	// finds its state and its offset in the log.
@@ -288,6 +294,28 @@ func (l *life) commit(ctx context.Context) error {
 	return nil
 }
 
+// refused deals with a commit that the client gave up, as it does when the group
+// has moved on. It does so too when the log's answer said nothing, so the
+// operators go back only if the group's offsets are where they were.
+func (l *life) refused(ctx context.Context) error {
+	committed, err := l.session.Committed(ctx)
+	if err != nil {
+		return err
+	}
+	assigned := l.session.Assigned()
+	for p, t := range l.open {
+		at, ok := committed[p]
+		if !ok {
+			at = -1
+		}
+		if assigned[p] && at != t.group {
+			return fmt.Errorf("commit of partition %d was given up and the group stands at %s, not at %s", p, offset(at), offset(t.group))
+		}
+	}
+	l.rolledBack()
+	return nil
+}
+
 // rollback ends the transaction, if one is open, because partitions were taken
 // away. Those that stay begin again at the last commit.
 func (l *life) rollback(ctx context.Context) error {
@@ -296,16 +324,19 @@ func (l *life) rollback(ctx context.Context) error {
 	if err := l.session.Rollback(end); err != nil {
 		return err
 	}
-	if len(l.open) == 0 {
-		return nil
+	if len(l.open) > 0 {
+		l.rolledBack()
 	}
+	return nil
+}
+
+func (l *life) rolledBack() {
 	for _, t := range l.open {
 		t.rollback()
 	}
 	l.p.metrics.transactions.WithLabelValues(resultRolledBack).Inc()
 	l.note(time.Time{})
 	clear(l.open)
-	return nil
 }
 
 // outlive is a context that ends some time after ctx does: an end of a

@@ -21,6 +21,7 @@ type task struct {
 	log       stream.LogID // of the input
 	op        stream.Operator
 
+	group     int64 // offset that the group has committed; -1: none
 	committed int64 // offset after the last record whose effects are committed
 	next      int64 // offset after the last record that was applied
 	first     int64 // first record applied since; -1: none
@@ -34,8 +35,8 @@ type task struct {
 	known bool // the session has reported the partition as assigned
 }
 
-func newTask(p *Processor, partition int32, log stream.LogID, op stream.Operator, start int64) *task {
-	return &task{p: p, partition: partition, log: log, op: op, committed: start, next: start, first: -1, again: -1}
+func newTask(p *Processor, partition int32, log stream.LogID, op stream.Operator, group, start int64) *task {
+	return &task{p: p, partition: partition, log: log, op: op, group: group, committed: start, next: start, first: -1, again: -1}
 }
 
 // errSkipped is a client that did not go on where it should.
@@ -94,7 +95,7 @@ func (t *task) finish() error {
 
 func (t *task) commit() {
 	t.op.Commit()
-	t.committed, t.first, t.rewrite = t.next, -1, nil
+	t.group, t.committed, t.first, t.rewrite = t.next, t.next, -1, nil
 	t.out.reset()
 }
 

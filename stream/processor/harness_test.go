@@ -1,0 +1,256 @@
+package processor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/wearstream/wearstream/stream"
+	"github.com/wearstream/wearstream/stream/kafka"
+	"github.com/wearstream/wearstream/stream/wire"
+)
+
+const testPartitions = 4
+
+// rig is a log with the topics of a test and what the test needs to ask of it.
+type rig struct {
+	t       *testing.T
+	cluster *kfake.Cluster
+	kafka   kafka.Config
+	cl      *kgo.Client
+	adm     *kadm.Client
+	reader  *kafka.HistoryReader
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1),
+		kfake.BrokerConfigs(map[string]string{"group.min.session.timeout.ms": "1000"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	r := connect(t, cluster.ListenAddrs())
+	r.cluster = cluster
+	r.topics()
+	return r
+}
+
+func connect(t *testing.T, brokers []string) *rig {
+	t.Helper()
+	r := &rig{t: t, kafka: kafka.Config{Brokers: brokers}}
+	var err error
+	r.cl, err = kgo.NewClient(append(r.kafka.Options(), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.cl.Close)
+	r.adm = kadm.NewClient(r.cl)
+	if r.reader, err = kafka.NewHistoryReader(r.kafka); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.reader.Close)
+	return r
+}
+
+func (r *rig) topics() {
+	r.t.Helper()
+	_, err := kafka.Ensure(r.t.Context(), r.cl, testCell, []wire.Topic{
+		{Name: testIn, Partitions: testPartitions, Retention: time.Hour, MaxBytes: 2 << 20},
+		{Name: testOut, Partitions: 3, Retention: time.Hour, MaxBytes: 2 << 20},
+		{Name: testState, Partitions: testPartitions, Compact: true, MaxBytes: 2 << 20},
+	}, 1)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// produce writes n records of some keys to the input.
+func (r *rig) produce(n int) {
+	r.t.Helper()
+	records := make([]*kgo.Record, n)
+	for i := range records {
+		key := fmt.Sprintf("k%d", rand.IntN(60))
+		records[i] = &kgo.Record{
+			Topic: wire.TopicName(testCell, testIn), Partition: wire.PartitionOf(key, testPartitions),
+			Key: []byte(key), Value: fmt.Appendf(nil, "value %d", i),
+		}
+	}
+	if err := r.cl.ProduceSync(r.t.Context(), records...).FirstErr(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) deps(instance string) Deps {
+	log := slog.New(slog.DiscardHandler)
+	if testing.Verbose() {
+		log = slog.New(slog.NewTextHandler(r.t.Output(), nil)).With("instance", instance)
+	}
+	return Deps{
+		Kafka: r.kafka, Cell: testCell, Group: "chain", Instance: instance, Input: testIn, Changelog: testState,
+		New: newChain, Log: log, Registry: prometheus.NewRegistry(),
+	}
+}
+
+func testConfig() Config {
+	return Config{CommitInterval: 20 * time.Millisecond, Slots: 1, SessionTimeout: 2 * time.Second, MaxRecords: 500, MaxBytes: 8 << 20}
+}
+
+// start runs a processor until stop, which answers what Run did.
+func (r *rig) start(p *Processor) (stop func() error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	stopped := false
+	stop = func() error {
+		if stopped {
+			return nil
+		}
+		stopped = true
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			return err
+		}
+		return nil
+	}
+	r.t.Cleanup(func() { stop() })
+	return stop
+}
+
+// eventually polls: the broker's and the clients' goroutines are real here.
+func (r *rig) eventually(what string, within time.Duration, ok func() bool) {
+	r.t.Helper()
+	for end := time.Now().Add(within); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			r.t.Fatalf("not within %s: %s", within, what)
+		}
+	}
+}
+
+// committed answers the group's offset of each partition.
+func (r *rig) committed() map[int32]int64 {
+	is := map[int32]int64{}
+	offsets, err := r.adm.FetchOffsets(context.Background(), testCell+"-chain")
+	if err != nil {
+		return is
+	}
+	offsets.Each(func(o kadm.OffsetResponse) { is[o.Partition] = o.At })
+	return is
+}
+
+// drained reports whether all of the input is committed.
+func (r *rig) drained() bool {
+	ends, err := r.adm.ListEndOffsets(context.Background(), wire.TopicName(testCell, testIn))
+	if err != nil || ends.Error() != nil {
+		return false
+	}
+	committed := r.committed()
+	ok := true
+	ends.Each(func(o kadm.ListedOffset) {
+		if at, has := committed[o.Partition]; o.Offset > 0 && (!has || at != o.Offset) {
+			ok = false
+		}
+	})
+	return ok
+}
+
+func (r *rig) read(topic string, partition int32) []stream.Record {
+	r.t.Helper()
+	h := r.reader.Partition(wire.TopicName(testCell, topic), partition)
+	first, end, err := h.Bounds(r.t.Context())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var records []stream.Record
+	err = h.Range(r.t.Context(), first, end, func(rec stream.Record) error { records = append(records, rec); return nil })
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return records
+}
+
+// verify compares output and changelog with a model that goes once through the
+// input. It answers how many answers came again, with the same bytes.
+func (r *rig) verify(repeats bool) (repeated int) {
+	r.t.Helper()
+	want := map[string][]byte{} // by source
+	states := make([]map[string][]byte, testPartitions)
+	for p := range int32(testPartitions) {
+		states[p] = map[string][]byte{}
+		for _, rec := range r.read(testIn, p) {
+			now := link(states[p][string(rec.Key)], rec)
+			want[fmt.Sprintf("%d/%d", rec.Partition, rec.Offset)] = answer(rec, now)
+			states[p][string(rec.Key)] = now
+			if ended(now) {
+				delete(states[p], string(rec.Key))
+			}
+		}
+	}
+	seen := map[string]bool{}
+	for p := range int32(3) {
+		for _, rec := range r.read(testOut, p) {
+			source := string(rec.Header("source"))
+			if !bytes.Equal(want[source], rec.Value) {
+				r.t.Fatalf("answer to %s: got %q, want %q", source, rec.Value, want[source])
+			}
+			if seen[source] {
+				repeated++
+			}
+			seen[source] = true
+			if at := wire.PartitionOf(string(rec.Key), 3); at != p {
+				r.t.Fatalf("key %s is in partition %d, want %d", rec.Key, p, at)
+			}
+		}
+	}
+	if len(seen) != len(want) {
+		r.t.Errorf("%d of %d records are answered", len(seen), len(want))
+	}
+	if repeated > 0 && !repeats {
+		r.t.Errorf("%d answers came twice", repeated)
+	}
+	committed := r.committed()
+	for p := range int32(testPartitions) {
+		r.verifyState(p, states[p], committed[p])
+	}
+	return repeated
+}
+
+func (r *rig) verifyState(p int32, want map[string][]byte, committed int64) {
+	r.t.Helper()
+	is, err := r.reader.Changelog(r.t.Context(), wire.TopicName(testCell, testState), p)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if len(is.State) != len(want) {
+		r.t.Errorf("partition %d: the changelog has %d keys, want %d", p, len(is.State), len(want))
+	}
+	for key, value := range want {
+		if !slices.Equal(is.State[key], value) {
+			r.t.Errorf("partition %d, key %s: the changelog has %x, want %x", p, key, is.State[key], value)
+		}
+	}
+	ckpt, err := kafka.DecodeChangelogCheckpoint(is.Checkpoint)
+	if err != nil || ckpt.Next != committed {
+		r.t.Errorf("partition %d: checkpoint %+v (%v), committed %d", p, ckpt, err, committed)
+	}
+}
+
+func count(c prometheus.Metric) float64 {
+	var m dto.Metric
+	if err := c.Write(&m); err != nil {
+		return -1
+	}
+	return m.GetCounter().GetValue()
+}

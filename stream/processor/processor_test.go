@@ -1,0 +1,282 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/wearstream/wearstream/stream"
+	"github.com/wearstream/wearstream/stream/kafka"
+	"github.com/wearstream/wearstream/stream/wire"
+)
+
+var errCrash = errors.New("crash")
+
+// TestCrashAtEveryStep lets the process die at every durable step, over and
+// over, in the course of 10,000 records.
+func TestCrashAtEveryStep(t *testing.T) {
+	r := newRig(t)
+	crashes := map[string]int{}
+	for range 100 {
+		r.produce(100)
+		p := New(testConfig(), r.deps("a"))
+		crashed, left := make(chan struct{}), 1+rand.IntN(6)
+		p.hook = func(step string) error {
+			if left--; left > 0 {
+				return nil
+			}
+			if left == 0 {
+				crashes[step]++
+				close(crashed)
+			}
+			return final{errCrash}
+		}
+		stop := r.start(p)
+		r.eventually("crash or end", 20*time.Second, func() bool {
+			select {
+			case <-crashed:
+				return true
+			default:
+				return r.drained()
+			}
+		})
+		if err := stop(); err != nil && !errors.Is(err, errCrash) {
+			t.Fatal(err)
+		}
+	}
+	r.start(New(testConfig(), r.deps("a")))
+	r.eventually("all committed", 20*time.Second, r.drained)
+	r.verify(false)
+	t.Log(crashes)
+	for _, step := range []string{"begun", "produced", "ending", "ended"} {
+		if crashes[step] < 5 {
+			t.Errorf("only %d crashes at %q", crashes[step], step)
+		}
+	}
+}
+
+// TestBrokenSessions breaks sessions inside of one living process.
+func TestBrokenSessions(t *testing.T) {
+	r := newRig(t)
+	p := New(testConfig(), r.deps("a"))
+	n := 0
+	p.hook = func(step string) error {
+		if n++; n%9 == 0 {
+			return errCrash // not final: the slot makes a new session
+		}
+		return nil
+	}
+	stop := r.start(p)
+	for range 10 {
+		r.produce(100)
+		r.eventually("all committed", 20*time.Second, r.drained)
+	}
+	r.eventually("ready", 5*time.Second, func() bool { return p.Ready() == nil })
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	r.verify(false)
+	if broken := count(p.metrics.transactions.WithLabelValues(resultBroken)); broken < 2 {
+		t.Errorf("%v sessions broke", broken)
+	}
+}
+
+// TestRebalance moves partitions back and forth between two members while
+// records flow. Transactions are rolled back and leave no trace.
+func TestRebalance(t *testing.T) {
+	r := newRig(t)
+	cfg := testConfig()
+	cfg.CommitInterval = 200 * time.Millisecond // so that partitions move inside transactions
+	a := New(cfg, r.deps("a"))
+	r.start(a)
+	var flow sync.WaitGroup
+	flowing, dry := context.WithCancel(t.Context())
+	flow.Go(func() {
+		pace := time.NewTicker(2 * time.Millisecond)
+		defer pace.Stop()
+		for flowing.Err() == nil {
+			r.produce(20)
+			<-pace.C
+		}
+	})
+	rolledBack := 0.0
+	for range 4 {
+		b := New(cfg, r.deps("b"))
+		stop := r.start(b)
+		r.eventually("b has partitions", 20*time.Second, func() bool { return b.held() > 0 && b.Ready() == nil })
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+		r.leave("b")
+		r.eventually("a has all", 20*time.Second, func() bool { return a.held() == testPartitions })
+		rolledBack += count(b.metrics.transactions.WithLabelValues(resultRolledBack))
+	}
+	dry()
+	flow.Wait()
+	r.eventually("all committed", 20*time.Second, r.drained)
+	r.verify(false)
+	rolledBack += count(a.metrics.transactions.WithLabelValues(resultRolledBack))
+	broken := count(a.metrics.transactions.WithLabelValues(resultBroken))
+	t.Logf("rolled back %v, broken %v", rolledBack, broken)
+	if rolledBack == 0 {
+		t.Error("no transaction was rolled back")
+	}
+}
+
+func (p *Processor) held() int {
+	n := 0
+	for _, s := range p.slots {
+		s.mu.Lock()
+		n += len(s.tasks)
+		s.mu.Unlock()
+	}
+	return n
+}
+
+// leave takes a stopped static member out of the group, as its session timeout
+// would later.
+func (r *rig) leave(instance string) {
+	r.t.Helper()
+	name := fmt.Sprintf("%s-chain-%s-0", testCell, instance)
+	if _, err := r.adm.LeaveGroup(r.t.Context(), kadm.LeaveGroup(testCell+"-chain").InstanceIDs(name)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// TestSlots runs several members in one process.
+func TestSlots(t *testing.T) {
+	r := newRig(t)
+	cfg := testConfig()
+	cfg.Slots = 3
+	p := New(cfg, r.deps("a"))
+	r.start(p)
+	for range 20 {
+		r.produce(100)
+	}
+	r.eventually("all committed", 20*time.Second, r.drained)
+	r.verify(false)
+	for _, s := range p.slots {
+		s.mu.Lock()
+		if len(s.tasks) == 0 {
+			t.Errorf("%s has no partition", s.name)
+		}
+		s.mu.Unlock()
+	}
+}
+
+// TestOperatorError ends Run, and the next process begins at the last commit.
+func TestOperatorError(t *testing.T) {
+	r := newRig(t)
+	r.produce(500)
+	deps := r.deps("a")
+	deps.New = func(p int32, state map[string][]byte, h stream.History) (stream.Operator, error) {
+		op, err := newChain(p, state, h)
+		op.(*chain).fail = func(rec stream.Record) error {
+			if rec.Offset == 50 {
+				return errors.New("bad state")
+			}
+			return nil
+		}
+		return op, err
+	}
+	err := New(testConfig(), deps).Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "apply offset 50 of wear.test.in.v1/") || !strings.Contains(err.Error(), "bad state") {
+		t.Fatalf("Run: %v", err)
+	}
+	r.start(New(testConfig(), r.deps("a")))
+	r.eventually("all committed", 20*time.Second, r.drained)
+	r.verify(false)
+}
+
+// TestTooLarge is a record that no broker takes: trying again would not end.
+func TestTooLarge(t *testing.T) {
+	r := newRig(t)
+	r.produce(10)
+	deps := r.deps("a")
+	deps.New = func(p int32, state map[string][]byte, h stream.History) (stream.Operator, error) {
+		op, err := newChain(p, state, h)
+		return bulky{op}, err
+	}
+	err := New(testConfig(), deps).Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "wear.test.out.v1") {
+		t.Fatalf("Run: %v", err)
+	}
+	if got := r.read(testOut, 0); len(got) > 0 {
+		t.Errorf("%d records of the refused transaction can be read", len(got))
+	}
+}
+
+type bulky struct{ stream.Operator }
+
+func (b bulky) Flush(out stream.Output) error {
+	noise := make([]byte, 3<<20)
+	for i := range noise {
+		noise[i] = byte(rand.Uint32())
+	}
+	out.Emit(wire.TopicName(testCell, testOut), 0, nil, noise)
+	return b.Operator.Flush(out)
+}
+
+// TestRecreatedInput stops with a message: the state is of another log.
+func TestRecreatedInput(t *testing.T) {
+	r := newRig(t)
+	r.produce(100)
+	stop := r.start(New(testConfig(), r.deps("a")))
+	r.eventually("all committed", 20*time.Second, r.drained)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.adm.DeleteTopics(t.Context(), wire.TopicName(testCell, testIn)); err != nil {
+		t.Fatal(err)
+	}
+	connect(t, r.kafka.Brokers).topics() // a client that remembers nothing of the old one
+	for _, embedded := range []bool{false, true} {
+		deps := r.deps("a")
+		deps.Embedded = embedded
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if err := New(testConfig(), deps).Run(ctx); err == nil || !strings.Contains(err.Error(), "was made again") {
+			t.Errorf("embedded %t: Run: %v", embedded, err)
+		}
+	}
+}
+
+// TestForeignState refuses what a newer version or another group wrote.
+func TestForeignState(t *testing.T) {
+	for want, ckpt := range map[string]kafka.ChangelogCheckpoint{
+		"run the version that wrote it": {Next: 1, Format: 2, App: "chain"},
+		`belongs to "other"`:            {Next: 1, Format: 1, App: "other"},
+	} {
+		r := newRig(t)
+		r.produce(100)
+		r.checkpoint(0, ckpt)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if err := New(testConfig(), r.deps("a")).Run(ctx); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Run: %v, want %q", err, want)
+		}
+	}
+}
+
+// checkpoint writes one beside the processor.
+func (r *rig) checkpoint(p int32, c kafka.ChangelogCheckpoint) {
+	r.t.Helper()
+	value, err := c.Encode()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	err = r.cl.ProduceSync(r.t.Context(), &kgo.Record{
+		Topic: wire.TopicName(testCell, testState), Partition: p, Key: []byte(kafka.ChangelogCheckpointKey), Value: value,
+	}).FirstErr()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
