@@ -155,8 +155,8 @@ func TestRebuildRolledBack(t *testing.T) {
 	close(moved)
 	r.eventually("all committed", 20*time.Second, r.drained)
 	r.verify(true)
-	if n := count(a.metrics.transactions.WithLabelValues(resultRolledBack)); n != 1 {
-		t.Errorf("%v transactions were rolled back, want 1", n)
+	if count(a.metrics.transactions.WithLabelValues(resultRolledBack)) < 1 {
+		t.Error("no transaction was rolled back")
 	}
 	if n := count(a.metrics.transactions.WithLabelValues(resultBroken)); n != 0 {
 		t.Errorf("%v sessions broke, so nothing is shown", n)
