@@ -56,11 +56,14 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	h, m := new(health), newMetrics(deps.Registerer)
 	g := &Gateway{cfg: cfg, client: deps.Client, log: deps.Log, health: h, listening: make(chan struct{})}
 	device := wire.TopicName(deps.Cell, wire.TopicDevice)
-	g.ticker = &ticker{client: deps.Client, topic: device, every: cfg.Tick, health: h, metrics: m, log: deps.Log}
+	quarantine := wire.TopicName(deps.Cell, wire.TopicQuarantine)
+	g.ticker = &ticker{
+		client: deps.Client, topics: []string{device, quarantine}, every: cfg.Tick, health: h, metrics: m, log: deps.Log,
+	}
 	g.ingest = &ingest{
 		client:     deps.Client,
 		device:     device,
-		quarantine: wire.TopicName(deps.Cell, wire.TopicQuarantine),
+		quarantine: quarantine,
 		health:     h,
 		metrics:    m,
 		log:        deps.Log,

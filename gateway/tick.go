@@ -14,17 +14,26 @@ import (
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
-// ticker writes ticks. A partition has one in flight at most: when the log does
-// not answer, ticks are dropped, and their absence is what an outage is.
+// ticker writes ticks, to the device topic, whose readers take the time from
+// them, and to quarantine, whose sinks cut by them. A partition has one in flight
+// at most: when the log does not answer, ticks are dropped, and their absence is
+// what an outage is.
 type ticker struct {
 	client  *kgo.Client
-	topic   string
+	topics  []string
 	every   time.Duration
 	health  *health
 	metrics *metrics
 	log     *slog.Logger
 
-	inFlight []atomic.Bool // by partition; empty: not yet known
+	beats []*beat // none: the partitions are not yet known
+}
+
+// beat is one partition that is ticked.
+type beat struct {
+	topic     string
+	partition int32
+	inFlight  atomic.Bool
 }
 
 // run writes ticks until ctx is done. records is the context of the records,
@@ -33,7 +42,7 @@ func (t *ticker) run(ctx, records context.Context) {
 	clock := time.NewTicker(t.every)
 	defer clock.Stop()
 	for {
-		if len(t.inFlight) == 0 {
+		if len(t.beats) == 0 {
 			t.findPartitions(ctx)
 		}
 		t.tick(records, time.Now())
@@ -45,17 +54,23 @@ func (t *ticker) run(ctx, records context.Context) {
 	}
 }
 
-// findPartitions asks the log how many partitions the topic has, which never
+// findPartitions asks the log how many partitions the topics have, which never
 // changes in the life of a cell.
 func (t *ticker) findPartitions(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, t.every)
 	defer cancel()
-	n, err := partitionsOf(ctx, t.client, t.topic)
-	if err != nil {
-		t.log.Warn("the log does not answer", "topic", t.topic, "err", err)
-		return
+	var beats []*beat
+	for _, topic := range t.topics {
+		n, err := partitionsOf(ctx, t.client, topic)
+		if err != nil {
+			t.log.Warn("the log does not answer", "topic", topic, "err", err)
+			return
+		}
+		for p := range n {
+			beats = append(beats, &beat{topic: topic, partition: int32(p)})
+		}
 	}
-	t.inFlight = make([]atomic.Bool, n)
+	t.beats = beats
 	t.health.known.Store(true)
 }
 
@@ -72,16 +87,16 @@ func partitionsOf(ctx context.Context, client *kgo.Client, topic string) (int, e
 
 func (t *ticker) tick(ctx context.Context, now time.Time) {
 	value, _ := json.Marshal(wire.Tick{UTC: now.UnixMicro()})
-	for p := range t.inFlight {
-		if t.inFlight[p].Swap(true) {
+	for _, b := range t.beats {
+		if b.inFlight.Swap(true) {
 			t.metrics.ticks.WithLabelValues(tickDropped).Inc()
 			continue
 		}
 		t.health.began(now)
 		// Not Produce, which may wait for room.
 		t.client.TryProduce(ctx, &kgo.Record{
-			Topic:     t.topic,
-			Partition: int32(p),
+			Topic:     b.topic,
+			Partition: b.partition,
 			Value:     value,
 			Headers:   []kgo.RecordHeader{{Key: wire.HeaderKind, Value: []byte(wire.KindTick)}},
 			Timestamp: now,
@@ -92,7 +107,7 @@ func (t *ticker) tick(ctx context.Context, now time.Time) {
 			}
 			t.metrics.ticks.WithLabelValues(outcome).Inc()
 			t.health.ended(time.Now(), err == nil)
-			t.inFlight[p].Store(false)
+			b.inFlight.Store(false)
 		})
 	}
 }
