@@ -70,10 +70,13 @@ func (c Config) options(cell string) (*ch.Options, error) {
 		o.Compression = &ch.Compression{Method: ch.CompressionLZ4}
 	}
 	if o.DialTimeout == 0 {
-		o.DialTimeout = 5 * time.Second
+		o.DialTimeout = 15 * time.Second // to connect, and to wait for a free connection
 	}
 	if o.ReadTimeout == 0 {
 		o.ReadTimeout = 2 * time.Minute // an insert that takes longer is tried again with the same token
+	}
+	if o.MaxOpenConns == 0 {
+		o.MaxOpenConns = 32
 	}
 	o.ClientInfo.Products = append(o.ClientInfo.Products, struct{ Name, Version string }{"wearstream", "1"})
 	o.Settings["async_insert"] = 0 // an answer means that the rows are there

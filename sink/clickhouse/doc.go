@@ -22,13 +22,12 @@
 // last 10,000. Behind that, merges collapse rows that are equal in identity and
 // version, and the views show one of them in any case.
 //
-// ClickHouse notes a token before it makes the block visible. If it dies in
-// between, the token is known and the rows are not there. So when a block may
-// have been sent before (the first cut of a partition after a start, and any cut
-// after a failed one), its rows are counted afterwards, and a missing block is
-// sent again under the next token.
+// ClickHouse notes a token before it shows the rows. If it dies in between, the
+// token is known and the rows are not there, and a retry would be dropped
+// without a word. So after each INSERT its first and last row are looked for by
+// the table's sorting key, and a missing block is sent again under a next token.
 //
-// A Sink may be used concurrently. It judges no error of the database: all of
+// The sink may be used concurrently. It judges no error of the database: all of
 // them mean that the cut is not known to be stored. Rows that this version
 // cannot read are permanent errors; a batch that cannot be decoded is counted
 // and skipped, since landing and quarantine keep its bytes.

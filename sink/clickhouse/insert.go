@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ClickHouse/ch-go/compress"
 	"github.com/ClickHouse/ch-go/proto"
@@ -30,11 +31,17 @@ type block struct {
 // ClickHouse within the moment between noting it and showing the rows.
 const resends = 10
 
+// insertWithin is how long a block may take. A connection that hangs is given up
+// for another one; the token makes that harmless.
+const insertWithin = 5 * time.Minute
+
 // insert stores a block. An answer without error means that the rows are there:
 // a known token is no proof of that, so the rows are looked for. Both the first
 // and the last row must be found, since an older cut with other bounds may hold
 // one of them; blocks are stored in order, so what is between them is there too.
 func (c *clickhouse) insert(ctx context.Context, r stream.Range, b *block) error {
+	ctx, cancel := context.WithTimeout(ctx, insertWithin)
+	defer cancel()
 	data, err := b.encode()
 	if err != nil {
 		return fmt.Errorf("encode block for %s: %w", b.table, err)

@@ -145,13 +145,11 @@ func chunks(runs []run, size int) [][]run {
 
 func (c *clickhouse) windowBlock(runs []run, partition int32, generation uint32) (*block, error) {
 	b := &block{table: tableWindows, key: windowKey}
-	var (
-		partitions  proto.ColInt32
-		offsets     proto.ColInt64
-		generations proto.ColUInt32
-	)
 	for _, r := range runs {
 		b.rows += r.len()
+	}
+	partitions, offsets, generations := make(proto.ColInt32, 0, b.rows), make(proto.ColInt64, 0, b.rows), make(proto.ColUInt32, 0, b.rows)
+	for _, r := range runs {
 		for range r.len() {
 			partitions.Append(partition)
 			offsets.Append(r.offset)
@@ -159,7 +157,7 @@ func (c *clickhouse) windowBlock(runs []run, partition int32, generation uint32)
 		}
 	}
 	for i, f := range c.schema.Fields() {
-		col, err := column(f, i, runs)
+		col, err := column(f, i, runs, b.rows)
 		if err != nil {
 			return nil, sink.Permanent(err)
 		}
@@ -175,62 +173,60 @@ func (c *clickhouse) windowBlock(runs []run, partition int32, generation uint32)
 }
 
 // column copies a column of the runs.
-func column(f arrow.Field, i int, runs []run) (proto.ColInput, error) {
+func column(f arrow.Field, i int, runs []run, rows int) (proto.ColInput, error) {
 	switch {
 	case f.Type.ID() == arrow.STRING:
-		return texts(f.Name, i, runs), nil
+		return texts(f.Name, i, runs, rows), nil
 	case f.Type.ID() == arrow.TIMESTAMP:
 		col := &proto.ColDateTime64Raw{ColDateTime64: proto.ColDateTime64{Location: time.UTC, Precision: proto.PrecisionMilli, PrecisionSet: true}}
 		for _, r := range runs {
 			for _, v := range r.rec.Column(r.columns[i]).(*array.Timestamp).TimestampValues()[r.from:r.to] {
-				col.Append(proto.DateTime64(v))
+				col.AppendRaw(proto.DateTime64(v))
 			}
 		}
 		return col, nil
 	case f.Type.ID() == arrow.UINT32:
-		var col proto.ColUInt32
+		col := make(proto.ColUInt32, 0, rows)
 		for _, r := range runs {
 			col = append(col, r.rec.Column(r.columns[i]).(*array.Uint32).Uint32Values()[r.from:r.to]...)
 		}
 		return col, nil
 	case f.Type.ID() == arrow.FLOAT32 && !f.Nullable:
-		var col proto.ColFloat32
+		col := make(proto.ColFloat32, 0, rows)
 		for _, r := range runs {
 			col = append(col, r.rec.Column(r.columns[i]).(*array.Float32).Float32Values()[r.from:r.to]...)
 		}
 		return col, nil
 	case f.Type.ID() == arrow.FLOAT32:
-		return nullables(i, runs), nil
+		return nullables(i, runs, rows), nil
 	}
 	return nil, fmt.Errorf("column %q: windows have no type for %s", f.Name, f.Type)
 }
 
-// texts is a column of few distinct values; ClickHouse makes enumerations of
-// those that are. Digests are all different.
-func texts(name string, i int, runs []run) proto.ColInput {
-	if name == "input_digest" {
-		col := new(proto.ColStr)
-		for _, r := range runs {
-			a := r.rec.Column(r.columns[i]).(*array.String)
-			for row := r.from; row < r.to; row++ {
-				col.Append(a.Value(row))
-			}
-		}
-		return col
-	}
-	col := text()
+// texts is a column of few distinct values, of which ClickHouse makes an
+// enumeration where the table has one. Digests are all different.
+func texts(name string, i int, runs []run, rows int) proto.ColInput {
+	values := make([]string, 0, rows)
 	for _, r := range runs {
 		a := r.rec.Column(r.columns[i]).(*array.String)
 		for row := r.from; row < r.to; row++ {
-			col.Append(a.Value(row))
+			values = append(values, a.Value(row))
 		}
 	}
+	if name == "input_digest" {
+		col := new(proto.ColStr)
+		col.AppendArr(values)
+		return col
+	}
+	col := text()
+	col.Values = values
 	return col
 }
 
-func nullables(i int, runs []run) proto.ColInput {
-	var values proto.ColFloat32
+func nullables(i int, runs []run, rows int) proto.ColInput {
+	values := make(proto.ColFloat32, 0, rows)
 	col := proto.NewColNullable[float32](&values)
+	col.Nulls = make(proto.ColUInt8, 0, rows)
 	for _, r := range runs {
 		if r.columns[i] < 0 {
 			for range r.len() {
