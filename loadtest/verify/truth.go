@@ -39,6 +39,7 @@ func newTruth(cell string, landed map[place]*landedPartition, log map[place]*pre
 			first[rec.log] = rec.appended
 		}
 		switch {
+		case rec.kind == wire.KindTick:
 		case rec.topic == wire.TopicQuarantine:
 			t.refused++
 			if rec.source != "" {
