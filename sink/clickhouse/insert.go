@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -55,7 +56,7 @@ func (c *clickhouse) insert(ctx context.Context, r stream.Range, b *block) error
 		})
 		statement := "INSERT INTO " + b.table + " (" + b.input.Columns()[1:]
 		if err := c.conn.InsertFormat(ch.Context(ctx, settings), "Native", statement, bytes.NewReader(data)); err != nil {
-			return fmt.Errorf("insert %d rows into %s: %w", b.rows, b.table, err)
+			return fmt.Errorf("insert %d rows into %s: %w", b.rows, b.table, explain(err))
 		}
 		// A crash here, or above, makes the next attempt send the same tokens.
 		found, err := c.holds(ctx, b)
@@ -113,6 +114,21 @@ func (b *block) encode() ([]byte, error) {
 		data = data[n:]
 	}
 	return out, nil
+}
+
+// explain says what to do where trying again cannot help until somebody did it.
+func explain(err error) error {
+	e, ok := errors.AsType[*ch.Exception](err)
+	if !ok {
+		return err
+	}
+	switch e.Code {
+	case 16, 53, 60, 81: // no such column, type mismatch, unknown table, unknown database
+		return fmt.Errorf("%w; the tables are not as this version made them: restart the sink, which migrates them, and see that no other version runs", err)
+	case 497, 516: // access denied, authentication failed
+		return fmt.Errorf("%w; see clickhouse.dsn, clickhouse.password_file and the user's grants", err)
+	}
+	return err
 }
 
 // literal quotes a text.

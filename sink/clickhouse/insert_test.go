@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/wearstream/wearstream/sink"
 	"github.com/wearstream/wearstream/sink/clickhouse/engine"
 	"github.com/wearstream/wearstream/sink/clickhouse/engine/enginetest"
 	"github.com/wearstream/wearstream/stream"
@@ -208,6 +209,26 @@ func TestUnreachable(t *testing.T) {
 	err := fresh(conn).Write(t.Context(), cutOf(wire.TopicFeatures, log1, 5, windowRecord(t, window("a", at("2024-05-01T00:00:00Z"), 1, wire.StatusFinal))))
 	if err == nil || !strings.Contains(err.Error(), "store offsets 5 to 6 of wear.test.features.v1/3") || !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Fatalf("got %v", err)
+	}
+}
+
+// What only a person can change is said; it is tried again all the same.
+func TestExplained(t *testing.T) {
+	cfg, conn := database(t)
+	cut := cutOf(wire.TopicFeatures, log1, 0, windowRecord(t, window("a", at("2024-05-01T00:00:00Z"), 1, wire.StatusFinal)))
+	for _, change := range []string{"ALTER TABLE windows DROP COLUMN flags", "DROP TABLE windows SYNC", "DROP TABLE logs SYNC"} {
+		if err := conn.Exec(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+		err := fresh(conn).Write(t.Context(), cut)
+		if err == nil || sink.IsPermanent(err) || !strings.Contains(err.Error(), "restart the sink") {
+			t.Errorf("%s: got %v", change, err)
+		}
+	}
+	cfg.DSN = strings.Replace(cfg.DSN, enginetest.Password, "wrong", 1)
+	err := fresh(connect(t, cfg)).Write(t.Context(), cut)
+	if err == nil || !strings.Contains(err.Error(), "clickhouse.password_file") || strings.Contains(err.Error(), "wrong") {
+		t.Errorf("wrong password: got %v", err)
 	}
 }
 

@@ -31,7 +31,7 @@ func (c *clickhouse) generation(ctx context.Context, topic string, log stream.Lo
 	}
 	g, err := c.claim(ctx, topic, log)
 	if err != nil {
-		return 0, fmt.Errorf("number log %q of topic %q: %w", log, topic, err)
+		return 0, fmt.Errorf("number log %q of topic %q: %w", log, topic, explain(err))
 	}
 	c.mu.Lock()
 	c.generations[key] = g
