@@ -41,8 +41,7 @@ type playing struct {
 	rec   *recording.Recording
 	from  uint64 // first sequence to publish
 	to    uint64 // last sequence that exists, if the recording goes so far
-	fresh bool   // a new boot; else one that is finished
-	speed float64
+	fresh bool   // a new boot; else one that is finished, as fast as it goes
 
 	next   func() (*message, error, bool)
 	ahead  *message   // taken from next, not due or no room yet
@@ -57,8 +56,8 @@ type playing struct {
 	try    *backoff.ExponentialBackOff
 }
 
-// play publishes until everything is acknowledged.
-func (p *playing) play(ctx context.Context) error {
+// deliver publishes until everything is acknowledged.
+func (p *playing) deliver(ctx context.Context) error {
 	next, stop := iter.Pull2(p.messages())
 	defer stop()
 	p.next = next
@@ -252,7 +251,7 @@ func (p *playing) messages() iter.Seq2[*message, error] {
 				continue
 			}
 			m := &message{topic: topic + "/samples", payload: p.sign(b).Append(nil), batch: true, seq: b.Seq, samples: int64(b.N)}
-			if p.speed > 0 {
+			if p.fresh && p.speed > 0 {
 				m.due = time.Duration(float64(end-p.rec.First.UnixNano()) / p.speed)
 			}
 			if !yield(m, nil) {

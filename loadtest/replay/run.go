@@ -2,8 +2,8 @@ package replay
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"path/filepath"
 	"sync"
@@ -47,16 +47,19 @@ func (r *run) open(path string, o recording.Options) (*recording.Recording, sour
 	if err != nil {
 		return nil, source{}, err
 	}
-	key := fmt.Sprint(path, o)
+	src := source{Path: path, Options: o}
+	key, err := json.Marshal(src)
+	if err != nil {
+		return nil, source{}, err
+	}
 	r.mu.Lock()
-	p := r.files[key]
+	p := r.files[string(key)]
 	if p == nil {
-		p = &played{}
-		r.files[key] = p
+		p = &played{source: src}
+		r.files[string(key)] = p
 	}
 	r.mu.Unlock()
 	p.once.Do(func() {
-		p.source = source{Path: path, Options: o}
 		if p.rec, p.err = recording.Open(path, o); p.err == nil {
 			p.source.SHA256, p.err = p.rec.Digest()
 		}
@@ -109,8 +112,8 @@ func (r *run) play(ctx context.Context, d Device, mem *memory, rec *recording.Re
 	if err := mem.begin(src); err != nil {
 		return err
 	}
-	p := &playing{run: r, dev: d, mem: mem, rec: rec, to: math.MaxUint64, fresh: true, speed: r.speed}
-	if err := p.play(ctx); err != nil {
+	p := &playing{run: r, dev: d, mem: mem, rec: rec, to: math.MaxUint64, fresh: true}
+	if err := p.deliver(ctx); err != nil {
 		return errors.Join(err, mem.stop(p.sent, p.acks))
 	}
 	r.deps.Log.Info("recording replayed", "device", d.Thing, "boot", mem.Boot, "batches", p.last+1, "elapsed", time.Since(began))
@@ -125,7 +128,7 @@ func (r *run) finish(ctx context.Context, d Device, mem *memory) error {
 		return mem.abandon()
 	}
 	p := &playing{run: r, dev: d, mem: mem, rec: rec, from: mem.Acked, to: *mem.LastSeq}
-	if err := p.play(ctx); err != nil {
+	if err := p.deliver(ctx); err != nil {
 		return errors.Join(err, mem.stop(*mem.LastSeq+1, p.acks))
 	}
 	r.deps.Log.Info("interrupted boot finished", "device", d.Thing, "boot", mem.Boot, "batches", p.last+1-p.from)
