@@ -79,10 +79,16 @@ func TestKill(t *testing.T) {
 			if err := child.Start(); err != nil {
 				t.Fatal(err)
 			}
-			<-reached
+			ended := make(chan error, 1)
+			go func() { ended <- child.Wait() }()
+			select {
+			case <-reached:
+			case err := <-ended:
+				t.Fatalf("the child ended by itself: %v: %s", err, &stderr)
+			}
 			child.Process.Kill()
 			close(killed)
-			if err := child.Wait(); err == nil || child.ProcessState.Exited() {
+			if err := <-ended; err == nil || child.ProcessState.Exited() {
 				t.Fatalf("the child was not killed: %v: %s", err, &stderr)
 			}
 			b.serving.Wait()
