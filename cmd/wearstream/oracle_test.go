@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/csv"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wearstream/wearstream/features"
+	"github.com/wearstream/wearstream/features/oracle"
+)
+
+// TestOracleStored replays the reference recordings through everything and holds
+// the rows of ClickHouse against the references. The recordings begin on a
+// 15-minute boundary, so that the grid is that of the references.
+func TestOracleStored(t *testing.T) {
+	needEngine(t)
+	data, err := oracle.Find()
+	if err != nil {
+		t.Skip(err)
+	}
+	u := startUp(t, t.TempDir())
+	start := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+	recordings := []string{"S01", "S02", "S28"}
+	for _, name := range recordings {
+		file := filepath.Join(data.Recordings, name+".csv.gz")
+		if _, code := runProgram(t, "replay", "--data", u.at.Data, "--start", start.Format(time.RFC3339), file); code != 0 {
+			t.Fatalf("replay of %s failed", name)
+		}
+	}
+	u.complete(len(recordings))
+	report, err := data.Compare(func(recording string, length time.Duration) (*oracle.Rows, error) {
+		return u.stored(recording, length, start)
+	}, oracle.InStore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table strings.Builder
+	report.Table(&table)
+	t.Logf("stored rows against the references\n%s", &table)
+	if err := report.Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+// stored reads the windows of a recording.
+func (u *upProcess) stored(sensor string, length time.Duration, start time.Time) (*oracle.Rows, error) {
+	columns := append([]string{"n"}, features.Core.ColumnsAt(length)...)
+	text, err := u.query(fmt.Sprintf("SELECT toUnixTimestamp64Milli(window_start), %s FROM features_%ds WHERE sensor = '%s' ORDER BY window_start FORMAT TSV",
+		strings.Join(columns, ", "), int(length.Seconds()), sensor))
+	if err != nil {
+		return nil, err
+	}
+	r := csv.NewReader(strings.NewReader(text))
+	r.Comma = '\t'
+	lines, err := r.ReadAll()
+	if err != nil {
+		return nil, err
+	}
+	rows := &oracle.Rows{Columns: map[string][]float64{}}
+	for _, line := range lines {
+		ms, err := strconv.ParseInt(line[0], 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		rows.Start = append(rows.Start, time.UnixMilli(ms).Sub(start))
+		for i, c := range columns {
+			v := math.NaN()
+			if line[i+1] != `\N` {
+				if v, err = strconv.ParseFloat(line[i+1], 64); err != nil {
+					return nil, err
+				}
+			}
+			rows.Columns[c] = append(rows.Columns[c], v)
+		}
+	}
+	return rows, nil
+}
