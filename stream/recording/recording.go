@@ -21,12 +21,12 @@ const maxBatch = 16_384
 
 // Options say how a file is read. The zero value takes everything from the file.
 type Options struct {
-	RateHz      float64       `json:"rate_hz,omitempty"` // nominal rate
-	LSBPerG     uint32        `json:"lsb_per_g,omitempty"` // counts per g; the values must fit it exactly
-	RangeMG     uint32        `json:"range_mg,omitempty"` // dynamic range
+	RateHz      float64       `json:"rate_hz,omitempty"`    // nominal rate
+	LSBPerG     uint32        `json:"lsb_per_g,omitempty"`  // counts per g; the values must fit it exactly
+	RangeMG     uint32        `json:"range_mg,omitempty"`   // dynamic range
 	TempEvery   int           `json:"temp_every,omitempty"` // canonical CSV: rows from reading to reading; default a quarter of the rate
-	Start       *time.Time    `json:"start,omitempty"` // when the first sample is to be; nil: as recorded
-	BatchLength time.Duration `json:"batch_ns,omitempty"` // default DefaultBatch
+	Start       *time.Time    `json:"start,omitempty"`      // when the first sample is to be; nil: as recorded
+	BatchLength time.Duration `json:"batch_ns,omitempty"`   // default DefaultBatch
 }
 
 // Validate joins all faults, each named by its flag.
