@@ -14,8 +14,7 @@ up: build parts
 
 ## test: everything, with the real parts
 test: build parts lint
-	WEARSTREAM_PARTS_REQUIRED=1 WEARSTREAM_KILLS=$${WEARSTREAM_KILLS:-30} $(GO) test -timeout 20m ./...
-	@$(MAKE) oracle
+	WEARSTREAM_PARTS_REQUIRED=1 WEARSTREAM_KILLS=$${WEARSTREAM_KILLS:-30} WEARSTREAM_DEVICES=$${WEARSTREAM_DEVICES:-200} $(GO) test -timeout 20m ./...
 
 ## quick: what needs nothing but modules
 quick:
@@ -33,8 +32,21 @@ lint:
 	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "run gofmt -w on these"; exit 1; }
 
 ## oracle: the table of features against the references, kernels and stored rows
-oracle: build parts
-	$(GO) run ./features/oracle/cmd 2>/dev/null || true
+oracle: parts
+	WEARSTREAM_PARTS_REQUIRED=1 $(GO) test -count=1 -v -run 'TestOracle' ./features/oracle ./cmd/wearstream
+
+## bench: ns/sample of the kernels, samples/s end to end
+bench: parts
+	$(GO) test -run '^$$' -bench . -benchmem ./features ./stream/wire ./stream/device ./gateway/mqtt
+	WEARSTREAM_PARTS_REQUIRED=1 WEARSTREAM_DEVICES=200 $(GO) test -count=1 -v -run 'TestDevicesAtOnce' ./cmd/wearstream
+
+## fuzz: every parser for a minute
+fuzz:
+	@for pkg in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-1m} $$pkg || exit 1; \
+		done; \
+	done
 
 clean:
 	rm -rf bin
