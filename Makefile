@@ -33,7 +33,7 @@ lint:
 
 ## oracle: the table of features against the references, kernels and stored rows
 oracle: parts
-	WEARSTREAM_PARTS_REQUIRED=1 $(GO) test -count=1 -v -run 'TestOracle' ./features/oracle ./cmd/wearstream
+	WEARSTREAM_PARTS_REQUIRED=1 $(GO) test -count=1 -v -run 'TestOracle|TestKernels' ./features/oracle ./cmd/wearstream
 
 ## bench: ns/sample of the kernels, samples/s end to end
 bench: parts
