@@ -103,7 +103,7 @@ func TestBrokerKilled(t *testing.T) {
 		}
 		acked <- all
 	}()
-	for i := range 5 {
+	for i := range 3 {
 		s.wait(t, at, 50*(i+1))
 		b.kill()
 		b = startChild(t, dir, b.addr) // on the same address
@@ -111,7 +111,7 @@ func TestBrokerKilled(t *testing.T) {
 			t.Fatalf("the broker came back on %s", b.addr)
 		}
 	}
-	s.wait(t, at, 300)
+	s.wait(t, at, 200)
 	cancel()
 	all := <-acked
 

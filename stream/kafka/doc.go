@@ -31,7 +31,13 @@
 // not at all. Every commit carries the log's id: a topic that was deleted and
 // made again stops the group with a message.
 //
-// One goroutine serves each assigned partition; partitions are independent. A
-// commit goes out under the lock that revocation takes, by the member's id and
-// generation, so a partition's former owner cannot move it.
+// One goroutine serves each assigned partition and alone commits for it;
+// partitions are independent. Revocation waits until it is gone, and every commit
+// carries the member id under which the partition was assigned, so a former owner
+// cannot move it. Topics of records and ranges are full names.
+//
+// Run ends with an error where a person must look: another log, records deleted
+// before they were stored, an intent that the log no longer holds, a second
+// process with the same instance id, a sink that gives up. Anything else makes a
+// new client.
 package kafka
