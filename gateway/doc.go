@@ -14,8 +14,8 @@
 // boot, seq), and the processor removes the repeat.
 //
 // While the log does not answer nothing is acknowledged, readers block and Ready
-// says so. Ticks go to every partition at an interval, one in flight for each,
-// and are dropped rather than queued.
+// says so. Ticks go to every partition of both topics at an interval, one in
+// flight for each, and are dropped rather than queued.
 //
 // The gateway has no memory: any replica is any other. It does not look anything
 // up, does not order devices among each other, and never changes a payload.

@@ -319,12 +319,9 @@ func TestShutdown(t *testing.T) {
 }
 
 func TestNotReadyRefusesConnections(t *testing.T) {
-	log := cluster(t)
-	off := away(log)
-	r := start(t, log, testca.New(t), nil)
-	off.Store(true)
+	r := start(t, cluster(t), testca.New(t), func(c *Config) { c.Tick = maxTick })
+	r.eventually("ticked", func() bool { return r.metric("ticks_total", tickWritten) == 2*partitions })
 	r.g.health.began(time.Now().Add(-2 * stallAfter)) // as if a record had waited that long
-	r.g.health.since.Store(time.Now().Add(-2 * stallAfter).UnixNano())
 	d, err := r.dial(r.ca.Client("T1"))
 	if err != nil {
 		t.Fatal(err)
@@ -334,7 +331,7 @@ func TestNotReadyRefusesConnections(t *testing.T) {
 	}
 	d.wantClosed()
 	r.g.health.ended(time.Now(), true)
-	off.Store(false)
+	r.connect("T1")
 }
 
 func TestHealth(t *testing.T) {

@@ -66,7 +66,7 @@ func start(t testing.TB, log *kfake.Cluster, ca *testca.CA, change func(*Config)
 	if change != nil {
 		change(&cfg)
 	}
-	client, err := kgo.NewClient(append(ProducerOptions(), kgo.SeedBrokers(log.ListenAddrs()...))...)
+	client, err := kgo.NewClient(append(ProducerOptions(), kgo.SeedBrokers(log.ListenAddrs()...), kgo.MetadataMinAge(50*time.Millisecond))...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,8 +31,8 @@ type Config struct {
 const (
 	maxControl = 64 << 10
 	maxPublish = 1 << 20
-	maxTopic   = 512 // bytes; no topic of ours comes near
-	oversized  = 4 << 10
+	maxTopic   = 512     // bytes; no topic of ours comes near
+	oversized  = 4 << 10 // what is kept of a payload above MaxPayload
 )
 
 // perMessage is what a message costs of the budget beside its payload, so that

@@ -181,7 +181,11 @@ func (c *conn) publish(h header) error {
 	if err := readID(c.br, &p); err != nil {
 		return err
 	}
-	cost := int32(min(p.size, c.srv.cfg.MaxPayload) + perMessage)
+	oversize := p.size > c.srv.cfg.MaxPayload
+	cost := int32(p.size + perMessage)
+	if oversize {
+		cost = oversized + perMessage
+	}
 	seq, err := c.reserve(slot{cost: cost, id: p.id})
 	if err != nil {
 		return err
@@ -190,7 +194,7 @@ func (c *conn) publish(h header) error {
 	if c.br.Buffered() < p.size {
 		c.allow(bodyTimeout)
 	}
-	if p.size > c.srv.cfg.MaxPayload {
+	if oversize {
 		m.Payload, m.Oversize, err = drain(c.br, p.size)
 	} else {
 		m.Payload, err = readBody(c.br, p.size)

@@ -6,7 +6,8 @@ import "crypto/sha256"
 // connections at once.
 type Handler interface {
 	// MayPublish reports whether a thing may publish on a topic. If not, the
-	// connection is closed.
+	// connection is closed. A connection asks when the topic is another than that
+	// of its last message.
 	MayPublish(thing, topic string) bool
 
 	// MaySubscribe reports whether a subscription to filter is granted.
