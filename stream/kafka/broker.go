@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
@@ -30,9 +31,10 @@ func startBroker(cfg BrokerConfig, log *slog.Logger, more ...kfake.Opt) (*Broker
 	if err != nil {
 		return nil, err
 	}
+	gate := newGate(ln)
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1),
-		kfake.ListenFn(func(string, string) (net.Listener, error) { return ln, nil }),
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return gate, nil }),
 		kfake.DataDir(cfg.Dir),
 		kfake.SyncWrites(),
 		kfake.ClusterID("wearstream"),
@@ -44,6 +46,11 @@ func startBroker(cfg BrokerConfig, log *slog.Logger, more ...kfake.Opt) (*Broker
 		ln.Close()
 		return nil, fmt.Errorf("start embedded broker in %s: %w", cfg.Dir, err)
 	}
+	if err := abortLeftOpen(context.Background(), cluster.ListenAddrs(), gate.dial); err != nil {
+		cluster.Close()
+		return nil, fmt.Errorf("abort open transactions of embedded broker in %s: %w", cfg.Dir, err)
+	}
+	gate.open()
 	return &Broker{cluster, cluster.ListenAddrs()}, nil
 }
 

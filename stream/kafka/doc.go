@@ -9,7 +9,10 @@
 // cut), together with topic ids, committed offsets and their metadata. A kill
 // inside the end of a transaction can tear that transaction; idempotent
 // producers may repeat records; a restart after a kill reads the whole log into
-// memory. It ignores LogAppendTime, so AppendTime is the producer's clock there
+// memory. Transactions that a kill has left open are aborted, with markers,
+// before anybody is let in. Its fetch forgets to name aborted transactions in an
+// answer that the request's byte limit cuts, so whoever reads from it sets that
+// limit above what the partitions' limits add up to. It ignores LogAppendTime, so AppendTime is the producer's clock there
 // and may go back. It is no stand-in for figures or for proofs of exactly-once.
 //
 // # Cuts
