@@ -13,6 +13,7 @@ import (
 type verdict struct {
 	reason     string // why it cannot be read; empty: it can
 	sensor     string // whose data it is
+	samples    uint32 // in the batch
 	impossible bool   // its time cannot be (FlagImpossibleTime)
 }
 
@@ -30,7 +31,7 @@ func check(kind string, m *mqtt.Publish, received time.Time) verdict {
 		if !wire.MayPublish(m.Thing, b.Sensor) {
 			return verdict{reason: wire.ReasonSensor}
 		}
-		return verdict{sensor: wire.SensorOf(m.Thing, b.Sensor), impossible: b.ImpossibleTime(received)}
+		return verdict{sensor: wire.SensorOf(m.Thing, b.Sensor), samples: b.N, impossible: b.ImpossibleTime(received)}
 	case wire.KindStatus:
 		s, err := wire.DecodeStatus(m.Payload)
 		if err != nil {

@@ -47,6 +47,7 @@ func (in *ingest) Publish(m mqtt.Publish) {
 		if v.impossible {
 			in.Refused(wire.ReasonTime)
 		}
+		in.metrics.samples.Add(float64(v.samples))
 		d.accept(kind, v)
 	}
 	in.health.began(received)

@@ -10,6 +10,7 @@ import (
 
 type metrics struct {
 	received       *prometheus.CounterVec
+	samples        prometheus.Counter
 	acknowledged   prometheus.Counter
 	refused        *prometheus.CounterVec
 	produceErrors  prometheus.Counter
@@ -31,6 +32,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		received: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "wearstream_gateway_received_total", Help: "Messages taken from devices, by kind.",
 		}, []string{"kind"}),
+		samples: f.NewCounter(prometheus.CounterOpts{
+			Name: "wearstream_gateway_samples_total", Help: "Samples in batches that can be read.",
+		}),
 		acknowledged: f.NewCounter(prometheus.CounterOpts{
 			Name: "wearstream_gateway_acknowledged_total", Help: "QoS 1 messages whose record the log has taken.",
 		}),

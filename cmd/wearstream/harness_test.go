@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wearstream/wearstream/sink/clickhouse/engine"
+	"github.com/wearstream/wearstream/sink/clickhouse/engine/enginetest"
 	"github.com/wearstream/wearstream/stream/recording"
 )
 
@@ -63,16 +63,10 @@ func tail(s string, n int) string {
 	return s
 }
 
-// needEngine skips where the ClickHouse engine has not been brought; `make test`
-// brings it and says that it must be there.
+// needEngine wants the ClickHouse engine, and time.
 func needEngine(t testing.TB) {
 	t.Helper()
-	if err := (engine.Config{}).Check(); err != nil {
-		if os.Getenv("WEARSTREAM_PARTS_REQUIRED") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	enginetest.Need(t)
 	if testing.Short() {
 		t.Skip("starts the whole product")
 	}

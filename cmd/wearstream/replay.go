@@ -57,6 +57,9 @@ func (c *replayCmd) Run(ctx context.Context, e *env) error {
 		fmt.Fprintf(e.stdout, "%d devices, %d recordings (%d known already), %d batches, %d samples, %d acknowledged in %.1f s\n",
 			result.Devices, result.Recordings, result.Skipped, result.Batches, result.Samples, result.Acknowledged, result.Elapsed)
 	}
+	if errors.Is(err, replay.ErrUnreachable) {
+		return unreachable(err)
+	}
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -124,6 +125,11 @@ func (c *upCmd) serve(ctx context.Context, s *site, at *endpoints, child *engine
 		}
 		if err := at.write(); err != nil {
 			return err
+		}
+		if e.json {
+			if err := json.NewEncoder(e.stdout).Encode(at); err != nil {
+				return err
+			}
 		}
 		say(e, at, s.embedded, child != nil)
 		s.showStatus(ctx, e)

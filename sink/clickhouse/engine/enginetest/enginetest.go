@@ -83,10 +83,24 @@ func runChild() int {
 	return 0
 }
 
+// Need skips or fails the test where the engine's library is not there.
+func Need(t testing.TB) {
+	t.Helper()
+	err := engine.Config{}.Check()
+	switch {
+	case err == nil:
+	case os.Getenv("WEARSTREAM_PARTS_REQUIRED") != "":
+		t.Fatal(err)
+	default:
+		t.Skip(err)
+	}
+}
+
 // Options are what an engine of this test binary is started with, for tests that
 // kill and restart one of their own: a folder of the test's, a free port.
 func Options(t testing.TB) engine.Options {
 	t.Helper()
+	Need(t)
 	o, err := options(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -116,6 +130,7 @@ func options(dir string) (engine.Options, error) {
 // Addr is the address of the shared engine, which it starts if need be.
 func Addr(t testing.TB) string {
 	t.Helper()
+	Need(t)
 	shared.Do(func() {
 		if shared.dir, shared.err = os.MkdirTemp("", "enginetest-"); shared.err != nil {
 			return
