@@ -75,8 +75,14 @@ func (c *config) Validate(app *kong.Application) error {
 	return nil
 }
 
-// Resolve answers the value of a flag.
+// Resolve answers the value of a flag, unless the environment has one: it goes
+// before the file.
 func (c *config) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	for _, name := range flag.Envs {
+		if _, ok := os.LookupEnv(name); ok {
+			return nil, nil
+		}
+	}
 	v, ok := c.values[flag.Name]
 	if !ok {
 		return nil, nil

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -19,6 +20,8 @@ import (
 	"github.com/wearstream/wearstream/sink/clickhouse/engine/enginetest"
 	"github.com/wearstream/wearstream/stream/recording"
 )
+
+var discard = slog.New(slog.DiscardHandler)
 
 // asProgram makes the test binary the program that it tests.
 const asProgram = "WEARSTREAM_TEST_AS_PROGRAM"

@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -166,26 +164,12 @@ func (c *upCmd) certificates() error {
 	if c.MQTT.TLSCert != "" || c.MQTT.TLSKey != "" {
 		return nil
 	}
-	names := authority.Loopback()
+	var names []string
 	if host, _, err := net.SplitHostPort(c.MQTT.Listen); err == nil && host != "" {
 		names = append(names, host)
 	}
-	cert, err := a.IssueServer(names)
-	if err != nil {
-		return err
-	}
-	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
-	if err != nil {
-		return err
-	}
-	var chain []byte
-	for _, der := range cert.Certificate {
-		chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
-	}
-	c.MQTT.TLSCert, c.MQTT.TLSKey = filepath.Join(dir, "server.pem"), filepath.Join(dir, "server.key")
-	return errors.Join(
-		os.WriteFile(c.MQTT.TLSCert, chain, 0o644),
-		os.WriteFile(c.MQTT.TLSKey, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), 0o600))
+	c.MQTT.TLSCert, c.MQTT.TLSKey, err = writeServer(a, dir, names)
+	return err
 }
 
 // startLog starts the embedded log where no brokers are given.

@@ -6,8 +6,9 @@
 //
 //	func TestMain(m *testing.M) { enginetest.Main(m) }
 //
-// The engine starts at the first DSN that a test asks for. A test that needs it
-// fails, with the way to get it, when the library is not there.
+// The engine starts at the first DSN that a test asks for. Where its library is
+// not there a test that needs it is skipped, with the way to get it, or fails
+// where WEARSTREAM_PARTS_REQUIRED is set, as in `make test`.
 package enginetest
 
 import (
