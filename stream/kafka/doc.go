@@ -43,4 +43,12 @@
 // before they were stored, an intent that the log no longer holds, a second
 // process with the same instance id, a sink that gives up. Anything else makes a
 // new client.
+//
+// # A processor's session
+//
+// Session is a member of a group whose output and offsets are one transaction.
+// Changelog restores the state that belongs to a committed offset: it reads to
+// the high watermark as it is after that offset was asked for, committed records
+// only, and waits for transactions that are open below. History reads records of
+// a partition again, by offset.
 package kafka

@@ -31,6 +31,11 @@ type SessionConfig struct {
 	// read. It runs beside Poll; while it does, the membership is kept alive, and
 	// its context ends when the partitions are taken away again.
 	Start func(ctx context.Context, committed map[int32]int64) (map[int32]int64, error)
+
+	// Taken is told which partitions were taken away. It must not wait, and may
+	// not hear of all: the client merges notices that come between two ends of
+	// transactions. Assigned is the truth.
+	Taken func(partitions []int32)
 }
 
 // Session is a transactional member of a group, from its first poll to Close.
@@ -135,6 +140,7 @@ func (s *Session) onRevoked(_ context.Context, _ *kgo.Client, partitions map[str
 	if s.wake != nil {
 		s.wake()
 	}
+	s.cfg.Taken(partitions[s.cfg.Topic])
 }
 
 // Revoked reports whether partitions were taken away since the last End. The

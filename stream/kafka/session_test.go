@@ -18,7 +18,9 @@ func sessionOf(t *testing.T, l *historyLog, instance string, start func(map[int3
 	t.Helper()
 	s, err := NewSession(Config{Brokers: l.cluster.ListenAddrs()}, SessionConfig{
 		Group: "g", Instance: instance, Transaction: instance, Topic: "log", SessionTimeout: 6 * time.Second, FetchBytes: 1 << 20,
-		Start: func(_ context.Context, committed map[int32]int64) (map[int32]int64, error) { return start(committed), nil },
+		Start: func(_ context.Context, committed map[int32]int64) (map[int32]int64, error) {
+			return start(committed), nil
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

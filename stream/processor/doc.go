@@ -30,6 +30,13 @@
 // slot's transaction only. A slot has one goroutine, and one more for each
 // partition while a poll is applied or a transaction closed.
 //
+// Memory, beside the operators': what the client holds ready, 1 MiB of each
+// partition as compressed in the log, and the output of one transaction, which
+// MaxRecords and MaxBytes bound to within a poll.
+//
+// A member that stops keeps its place for the session timeout, so that a restart
+// under the same name moves nothing.
+//
 // # What it does not do
 //
 // It knows nothing of what records mean, writes no ticks of its own and decides

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -196,14 +198,16 @@ func TestOperatorError(t *testing.T) {
 	r.verify(false)
 }
 
-// TestTooLarge is a record that no broker takes: trying again would not end.
-func TestTooLarge(t *testing.T) {
+// TestLarge: a record above a client's default limit of 1 MB passes; one that
+// the broker does not take ends Run, since trying again would not end.
+func TestLarge(t *testing.T) {
 	r := newRig(t)
 	r.produce(10)
 	deps := r.deps("a")
+	size := 3 << 20
 	deps.New = func(p int32, state map[string][]byte, h stream.History) (stream.Operator, error) {
 		op, err := newChain(p, state, h)
-		return bulky{op}, err
+		return bulky{op, size}, err
 	}
 	err := New(testConfig(), deps).Run(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "wear.test.out.v1") {
@@ -212,12 +216,22 @@ func TestTooLarge(t *testing.T) {
 	if got := r.read(testOut, 0); len(got) > 0 {
 		t.Errorf("%d records of the refused transaction can be read", len(got))
 	}
+	size = 3 << 19
+	deps.Registry = prometheus.NewRegistry()
+	r.start(New(testConfig(), deps))
+	r.eventually("all committed", 20*time.Second, r.drained)
+	if got := r.read(testOut, 0); !slices.ContainsFunc(got, func(r stream.Record) bool { return len(r.Value) == size }) {
+		t.Errorf("none of %d records is the large one", len(got))
+	}
 }
 
-type bulky struct{ stream.Operator }
+type bulky struct {
+	stream.Operator
+	size int
+}
 
 func (b bulky) Flush(out stream.Output) error {
-	noise := make([]byte, 3<<20)
+	noise := make([]byte, b.size)
 	for i := range noise {
 		noise[i] = byte(rand.Uint32())
 	}

@@ -67,6 +67,7 @@ func (s *slot) live(ctx context.Context, reader *kafka.HistoryReader) (err error
 		Start: func(ctx context.Context, committed map[int32]int64) (map[int32]int64, error) {
 			return s.start(ctx, reader, committed)
 		},
+		Taken: s.forget,
 	})
 	if err != nil {
 		return err
@@ -77,6 +78,9 @@ func (s *slot) live(ctx context.Context, reader *kafka.HistoryReader) (err error
 	defer func() {
 		s.mu.Lock()
 		s.session, s.state = nil, err
+		if err == nil {
+			s.state = errors.New("stopped")
+		}
 		s.mu.Unlock()
 		session.Close()
 	}()
@@ -107,6 +111,15 @@ func (s *slot) prune(assigned map[int32]bool) {
 			delete(s.tasks, p)
 		}
 		t.known = t.known || assigned[p]
+	}
+}
+
+// forget drops what halted: somebody else says so now.
+func (s *slot) forget(partitions []int32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range partitions {
+		delete(s.halts, p)
 	}
 }
 

@@ -1,0 +1,34 @@
+package processor
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+func TestConfig(t *testing.T) {
+	var c struct {
+		Process Config `embed:"" prefix:"process."`
+	}
+	parser, err := kong.New(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse(nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Process.Validate(); err != nil {
+		t.Errorf("defaults: %v", err)
+	}
+	if c.Process.CommitInterval != 300*time.Millisecond || c.Process.SessionTimeout != 10*time.Second || c.Process.Slots != 1 {
+		t.Errorf("defaults: %+v", c.Process)
+	}
+	err = Config{}.Validate()
+	for _, flag := range []string{"commit_interval", "slots", "session_timeout", "max_records", "max_bytes"} {
+		if err == nil || !strings.Contains(err.Error(), "--process."+flag+": ") {
+			t.Errorf("%s is not named in %v", flag, err)
+		}
+	}
+}
