@@ -21,6 +21,7 @@ quick:
 	$(GO) test ./...
 
 build:
+	@command -v $(GO) >/dev/null || { echo "go is missing: install Go 1.26 or later"; exit 1; }
 	@$(GO) build -o $(BIN) ./cmd/wearstream
 
 parts:
