@@ -72,6 +72,8 @@ func NewSession(kafka Config, cfg SessionConfig) (*Session, error) {
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(cfg.SessionTimeout),
 		kgo.HeartbeatInterval(cfg.SessionTimeout/5),
+		// A member that stalls in a rebalance holds up all for so long.
+		kgo.RebalanceTimeout(2*cfg.SessionTimeout),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		// Far above what the partitions' limits add up to: the embedded broker
 		// forgets to name aborted transactions in an answer that this limit cuts.

@@ -18,6 +18,7 @@ func sessionOf(t *testing.T, l *historyLog, instance string, start func(map[int3
 	t.Helper()
 	s, err := NewSession(Config{Brokers: l.cluster.ListenAddrs()}, SessionConfig{
 		Group: "g", Instance: instance, Transaction: instance, Topic: "log", SessionTimeout: 6 * time.Second, FetchBytes: 1 << 20,
+		Taken: func([]int32) {},
 		Start: func(_ context.Context, committed map[int32]int64) (map[int32]int64, error) {
 			return start(committed), nil
 		},
