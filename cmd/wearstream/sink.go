@@ -20,7 +20,7 @@ type sinkCmd struct {
 
 // objectsConfig says where objects go and how often they are cut.
 type objectsConfig struct {
-	Objects string        `name:"objects" default:"" help:"Where objects go: a folder (file:///DIR or DIR). Default: DATA/objects."`
+	Objects string        `name:"objects" default:"" help:"Where objects go: a folder (file:///DIR or DIR) or s3://BUCKET/PREFIX. Default: DATA/objects."`
 	Cut     time.Duration `name:"object.cut" default:"30s" help:"An object ends when the next record is so much later than its first."`
 	Idle    time.Duration `name:"object.idle_cut" default:"15m" help:"The same, while a partition carries nothing but ticks."`
 	Bytes   int           `name:"object.bytes" default:"67108864" help:"An object ends at so many bytes of records."`

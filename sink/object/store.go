@@ -55,17 +55,17 @@ var (
 	ErrKey      = errors.New("not a key")
 )
 
-// Open opens the store that a URL names: file:///folder or a plain path. The
-// folder is made if it is not there.
+// Open opens the store that a URL names: file:///folder, a plain path, or
+// s3://BUCKET/PREFIX. A folder is made if it is not there, a bucket is not.
 func Open(place string) (Store, error) {
 	scheme, rest, isURL := strings.Cut(place, "://")
 	switch {
 	case !isURL:
 		return openDir(place)
 	case scheme == "s3":
-		return nil, fmt.Errorf("open object store %q: this version keeps objects in folders only; name one, such as file:///var/lib/wearstream/objects", place)
+		return openS3(place)
 	case scheme != "file":
-		return nil, fmt.Errorf("open object store %q: unknown scheme %q; use file:///folder or a path", place, scheme)
+		return nil, fmt.Errorf("open object store %q: unknown scheme %q; use file:///folder, a path, or s3://BUCKET/PREFIX", place, scheme)
 	case !strings.HasPrefix(rest, "/"):
 		return nil, fmt.Errorf("open object store %q: a file URL has three slashes and an absolute path, such as file:///var/lib/wearstream/objects", place)
 	}
