@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"log/slog"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -107,11 +109,32 @@ var upFlags = []string{
 	"--admin.listen", "127.0.0.1:0", "--mqtt.tick", "1s", "--object.cut", "1s", "--object.idle_cut", "20s",
 }
 
+// onReal reports whether the suite runs on Apache Kafka and an S3 server instead
+// of the embedded log and a folder.
+func onReal() bool { return os.Getenv("WEARSTREAM_SUITE") == "real" }
+
+// realFlags name the real parts. Every data folder has a cell of its own there.
+func realFlags(t testing.TB, data string) []string {
+	t.Helper()
+	if !onReal() {
+		return nil
+	}
+	brokers, endpoint := os.Getenv("WEARSTREAM_TEST_KAFKA"), os.Getenv("WEARSTREAM_TEST_S3")
+	if brokers == "" || endpoint == "" {
+		t.Fatal("WEARSTREAM_SUITE=real needs WEARSTREAM_TEST_KAFKA and WEARSTREAM_TEST_S3: run deploy/local/all start, then eval \"$(deploy/local/all env)\"")
+	}
+	t.Setenv("AWS_ENDPOINT_URL_S3", endpoint)
+	h := fnv.New32a()
+	h.Write([]byte(data))
+	cell := fmt.Sprintf("t%08x%x", h.Sum32(), os.Getpid())
+	return []string{"--cell", cell, "--kafka.brokers", brokers, "--objects", "s3://" + os.Getenv("WEARSTREAM_TEST_BUCKET") + "/" + cell}
+}
+
 // launchUp starts `up` without waiting for it.
 func launchUp(t testing.TB, data string, flags ...string) *upProcess {
 	t.Helper()
 	u := &upProcess{t: t, errs: new(lockedBuffer), done: make(chan struct{})}
-	u.cmd = program(context.Background(), append(append([]string{"up", "--data", data}, upFlags...), flags...)...)
+	u.cmd = program(context.Background(), slices.Concat([]string{"up", "--data", data}, upFlags, realFlags(t, data), flags)...)
 	u.cmd.Stderr = u.errs
 	if err := u.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -1,15 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/wearstream/wearstream/sink/object"
 )
 
 // TestUp plays a recording through everything: rows by SQL, the same in Parquet,
@@ -68,7 +70,6 @@ func TestUp(t *testing.T) {
 // compareParquet holds the feature objects against ClickHouse: every revision.
 func compareParquet(t *testing.T, u *upProcess) {
 	t.Helper()
-	root := strings.TrimPrefix(u.at.Objects, "file://")
 	want := u.mustQuery(`SELECT sensor, toUnixTimestamp64Milli(window_start), revision, n, input_digest, toString(status), ifNull(toString(reinterpretAsUInt32(enmo)), '') FROM features_5s_all ORDER BY ALL`)
 	type row struct {
 		Sensor   string   `parquet:"sensor"`
@@ -81,11 +82,8 @@ func compareParquet(t *testing.T, u *upProcess) {
 	}
 	eventually(t, 30*time.Second, "the Parquet has the rows of ClickHouse", func() error {
 		var lines []string
-		err := filepath.WalkDir(filepath.Join(root, "main", "features", "v1", "window=5s"), func(path string, d os.DirEntry, err error) error {
-			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".parquet") {
-				return err
-			}
-			rows, err := parquet.ReadFile[row](path)
+		err := u.objects("features/v1/window=5s/", func(body []byte) error {
+			rows, err := parquet.Read[row](bytes.NewReader(body), int64(len(body)))
 			for _, r := range rows {
 				enmo := ""
 				if r.ENMO != nil {
@@ -104,4 +102,25 @@ func compareParquet(t *testing.T, u *upProcess) {
 		}
 		return nil
 	})
+}
+
+// objects hands over every object below a prefix of the cell.
+func (u *upProcess) objects(prefix string, yield func(body []byte) error) error {
+	store, err := object.Open(u.at.Objects)
+	if err != nil {
+		return err
+	}
+	for info, err := range store.List(u.t.Context(), u.at.Cell+"/"+prefix, "") {
+		if err != nil {
+			return err
+		}
+		body, err := store.Get(u.t.Context(), info.Key, 0, -1)
+		if err != nil {
+			return err
+		}
+		if err := yield(body); err != nil {
+			return err
+		}
+	}
+	return nil
 }
