@@ -85,7 +85,8 @@ func (b *Broker) Addrs() []string { return b.addrs }
 // reads the log to find out.
 func (b *Broker) Close() { b.cluster.Close() }
 
-// brokerLog passes on what the broker complains of.
+// brokerLog passes on what the broker complains of. Its warnings are about
+// milliseconds and say nothing to whoever runs it.
 type brokerLog struct{ log *slog.Logger }
 
 func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
@@ -93,6 +94,6 @@ func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
 	case kfake.LogLevelError:
 		l.log.Error("embedded broker", "err", fmt.Sprintf(format, args...))
 	case kfake.LogLevelWarn:
-		l.log.Warn("embedded broker", "err", fmt.Sprintf(format, args...))
+		l.log.Debug("embedded broker", "err", fmt.Sprintf(format, args...))
 	}
 }
