@@ -62,10 +62,16 @@ const (
 	sessionFetchMax = 512 << 20
 )
 
-// NewSession joins the group with the first poll.
-func NewSession(kafka Config, cfg SessionConfig) (*Session, error) {
+// NewSession fences the earlier session of these names and joins the group.
+func NewSession(ctx context.Context, kafka Config, cfg SessionConfig) (*Session, error) {
+	// Longer than the session: an owner that lives is not cut off; one that died
+	// without a successor of its name holds readers up for no longer.
+	transaction := []kgo.Opt{kgo.TransactionalID(cfg.Transaction), kgo.TransactionTimeout(cfg.SessionTimeout + 5*time.Second)}
+	if err := fence(ctx, append(kafka.Options(), transaction...)); err != nil {
+		return nil, fmt.Errorf("fence transactional id %s: %w", cfg.Transaction, err)
+	}
 	s := &Session{cfg: cfg}
-	session, err := kgo.NewGroupTransactSession(append(kafka.Options(),
+	session, err := kgo.NewGroupTransactSession(append(append(kafka.Options(), transaction...),
 		kgo.ConsumerGroup(cfg.Group),
 		kgo.InstanceID(cfg.Instance),
 		kgo.ConsumeTopics(cfg.Topic),
@@ -85,10 +91,6 @@ func NewSession(kafka Config, cfg SessionConfig) (*Session, error) {
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.AdjustFetchOffsetsFn(s.start),
 		kgo.OnPartitionsRevoked(s.onRevoked),
-		kgo.TransactionalID(cfg.Transaction),
-		// Longer than the session: an owner that lives is not cut off; one that
-		// died without a successor of its name holds readers up for no longer.
-		kgo.TransactionTimeout(cfg.SessionTimeout+5*time.Second),
 		kgo.ProducerBatchMaxBytes(sessionBatchMax),
 		kgo.ProducerBatchCompression(kgo.ZstdCompression()),
 		kgo.RecordPartitioner(kgo.BasicConsistentPartitioner(func(string) func(*kgo.Record, int) int { return sessionPartition })),
@@ -98,6 +100,19 @@ func NewSession(kafka Config, cfg SessionConfig) (*Session, error) {
 	}
 	s.s = session
 	return s, nil
+}
+
+// fence aborts what is left open of a transactional id. A client does so with
+// its first transaction only, and a restore, which comes before that, would wait
+// for what we have left open ourselves until it times out.
+func fence(ctx context.Context, opts []kgo.Opt) error {
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	_, _, err = cl.ProducerID(ctx)
+	return err
 }
 
 // sessionPartition takes the record's own partition, or lets the key decide.

@@ -16,7 +16,7 @@ import (
 
 func sessionOf(t *testing.T, l *historyLog, instance string, start func(map[int32]int64) map[int32]int64) *Session {
 	t.Helper()
-	s, err := NewSession(Config{Brokers: l.cluster.ListenAddrs()}, SessionConfig{
+	s, err := NewSession(t.Context(), Config{Brokers: l.cluster.ListenAddrs()}, SessionConfig{
 		Group: "g", Instance: instance, Transaction: instance, Topic: "log", SessionTimeout: 6 * time.Second, FetchBytes: 1 << 20,
 		Taken: func([]int32) {},
 		Start: func(_ context.Context, committed map[int32]int64) (map[int32]int64, error) {
@@ -108,6 +108,43 @@ func TestSessionRefusedRecord(t *testing.T) {
 	ok, err := s.Commit(t.Context())
 	if _, fault := errors.AsType[*SessionFault](err); ok || !fault {
 		t.Errorf("committed %t: %v, want a SessionFault", ok, err)
+	}
+}
+
+// TestSessionFences: what an earlier session left open is aborted before the
+// next begins, so that a restore need not wait for its timeout.
+func TestSessionFences(t *testing.T) {
+	l := newHistoryLog(t)
+	l.produce(l.plain, &kgo.Record{Value: []byte("v")})
+	s := sessionOf(t, l, "a", fromStart)
+	take(t, s, 1)
+	if err := s.Begin(); err != nil {
+		t.Fatal(err)
+	}
+	s.Produce(&kgo.Record{Topic: "log", Value: []byte("open")})
+	if err := s.s.Client().Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.Close() // without an end
+
+	next := make(chan error, 1)
+	sessionOf(t, l, "a", func(committed map[int32]int64) map[int32]int64 {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		_, end, err := l.Bounds(ctx)
+		if err == nil {
+			err = l.Range(ctx, 0, end, func(r stream.Record) error {
+				if string(r.Value) == "open" {
+					return errors.New("the open transaction can be read")
+				}
+				return nil
+			})
+		}
+		next <- err
+		return fromStart(committed)
+	})
+	if err := <-next; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -213,9 +213,6 @@ func TestLarge(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "wear.test.out.v1") {
 		t.Fatalf("Run: %v", err)
 	}
-	if got := r.read(testOut, 0); len(got) > 0 {
-		t.Errorf("%d records of the refused transaction can be read", len(got))
-	}
 	size = 3 << 19
 	deps.Registry = prometheus.NewRegistry()
 	r.start(New(testConfig(), deps))

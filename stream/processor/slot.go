@@ -57,7 +57,7 @@ func (s *slot) run(ctx context.Context, reader *kafka.HistoryReader) error {
 }
 
 func (s *slot) live(ctx context.Context, reader *kafka.HistoryReader) (err error) {
-	session, err := kafka.NewSession(s.p.deps.Kafka, kafka.SessionConfig{
+	session, err := kafka.NewSession(ctx, s.p.deps.Kafka, kafka.SessionConfig{
 		Group:          s.p.deps.Cell + "-" + s.p.deps.Group,
 		Instance:       s.name,
 		Transaction:    s.name,
