@@ -54,7 +54,10 @@ func newMember(ctx context.Context, g *Group) (*member, error) {
 		// An offset that the log does not hold is a loss to be looked at, never a
 		// reason to read on somewhere else.
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
-		kgo.FetchMaxBytes(16<<20),
+		// As in a session: an answer that this limit cuts may hold aborted records.
+		// A partition's own limit and the number of partitions bound what comes.
+		kgo.FetchMaxBytes(sessionFetchMax),
+		kgo.BrokerMaxReadBytes(sessionFetchMax+1<<20),
 		// A resumed partition waits for the fetch under way to come back empty.
 		kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.FetchMaxPartitionBytes(2<<20),
