@@ -8,6 +8,8 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"github.com/wearstream/wearstream/gateway/ingest"
 )
 
 // Config is the part of the configuration that is named mqtt.
@@ -21,9 +23,6 @@ type Config struct {
 	Budget   int64         `name:"budget" default:"134217728" help:"Bytes in flight of all connections; then none is read."`
 	Grace    time.Duration `name:"grace" default:"5s" help:"Time for messages in flight at shutdown."`
 }
-
-// maxTick keeps a tick's absence from looking like an outage (60 s).
-const maxTick = 20 * time.Second
 
 // Validate reports all that is wrong, each with its flag.
 func (c *Config) Validate() error {
@@ -39,8 +38,8 @@ func (c *Config) Validate() error {
 			fault(f.flag, "name a PEM file; for development, wearstream certs init makes one")
 		}
 	}
-	if c.Tick < 100*time.Millisecond || c.Tick > maxTick {
-		fault("tick", "%s is not in 100ms..%s", c.Tick, maxTick)
+	if c.Tick < 100*time.Millisecond || c.Tick > ingest.MaxTick {
+		fault("tick", "%s is not in 100ms..%s", c.Tick, ingest.MaxTick)
 	}
 	if c.Window < 1 || c.Window > 65_535 {
 		fault("window", "%d is not in 1..65535", c.Window)

@@ -1,9 +1,8 @@
 // Package gateway takes what devices publish over MQTT and writes it to the log.
 //
-// It owns what the device topics mean (dt/wear/v1/<thing>/samples, status and
-// event), the check of the envelope, the records of device.v1 and quarantine.v1
-// that come from devices, and the ticks, which are the log's clock. The protocol
-// is package mqtt's.
+// It puts the MQTT server of package mqtt in front of package ingest, which makes
+// the records and the ticks, and owns the configuration of the device port and
+// when it is ready.
 //
 // It promises that an acknowledged message is in the log: the PUBACK follows
 // acks=all, in publish order. A message that can be read is written unchanged
@@ -14,8 +13,7 @@
 // boot, seq), and the processor removes the repeat.
 //
 // While the log does not answer nothing is acknowledged, readers block and Ready
-// says so. Ticks go to every partition of both topics at an interval, one in
-// flight for each, and are dropped rather than queued.
+// says so.
 //
 // The gateway has no memory: any replica is any other. It does not look anything
 // up, does not order devices among each other, and never changes a payload.

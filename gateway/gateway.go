@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/wearstream/wearstream/gateway/ingest"
 	"github.com/wearstream/wearstream/gateway/mqtt"
 	"github.com/wearstream/wearstream/stream/wire"
 )
@@ -19,7 +19,7 @@ import (
 // Deps is what a gateway works with.
 type Deps struct {
 	Cell       string
-	Client     *kgo.Client // made with ProducerOptions; stays the caller's to close
+	Client     *kgo.Client // made with ingest.ProducerOptions; stays the caller's to close
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 }
@@ -27,47 +27,30 @@ type Deps struct {
 // Gateway is one replica of the device port. Make one with New.
 type Gateway struct {
 	cfg    Config
-	client *kgo.Client
 	log    *slog.Logger
 	server *mqtt.Server
-	ingest *ingest
-	ticker *ticker
-	health *health
+	ingest *ingest.Ingest
 
 	listening chan struct{} // closed when addr is known
 	addr      string
 }
-
-// flushGrace is the time for records that no connection waits for: wills, ticks.
-const flushGrace = time.Second
 
 // New checks the configuration and reads the certificates. It starts nothing.
 func New(cfg Config, deps Deps) (*Gateway, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if !wire.ValidName(deps.Cell) {
-		return nil, fmt.Errorf("cell %q is not a name", deps.Cell)
-	}
 	tlsConfig, err := cfg.tls()
 	if err != nil {
 		return nil, err
 	}
-	h, m := new(health), newMetrics(deps.Registerer)
-	g := &Gateway{cfg: cfg, client: deps.Client, log: deps.Log, health: h, listening: make(chan struct{})}
-	device := wire.TopicName(deps.Cell, wire.TopicDevice)
-	quarantine := wire.TopicName(deps.Cell, wire.TopicQuarantine)
-	g.ticker = &ticker{
-		client: deps.Client, topics: []string{device, quarantine}, every: cfg.Tick, health: h, metrics: m, log: deps.Log,
+	in, err := ingest.New(ingest.Deps{
+		Cell: deps.Cell, Via: "mqtt", Tick: cfg.Tick, Client: deps.Client, Log: deps.Log, Registerer: deps.Registerer,
+	})
+	if err != nil {
+		return nil, err
 	}
-	g.ingest = &ingest{
-		client:     deps.Client,
-		device:     device,
-		quarantine: quarantine,
-		health:     h,
-		metrics:    m,
-		log:        deps.Log,
-	}
+	g := &Gateway{cfg: cfg, log: deps.Log, ingest: in, listening: make(chan struct{})}
 	g.server, err = mqtt.New(mqtt.Config{
 		TLS:        tlsConfig,
 		Ready:      func() bool { return g.Ready() == nil },
@@ -75,11 +58,11 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 		Budget:     cfg.Budget,
 		MaxPayload: wire.MaxPayload,
 		Grace:      cfg.Grace,
-	}, g.ingest, deps.Log)
+	}, handler{in}, deps.Log)
 	if err != nil {
 		return nil, err
 	}
-	m.watch(g.server)
+	watch(deps.Registerer, g.server)
 	return g, nil
 }
 
@@ -91,26 +74,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 		return fmt.Errorf("listen on --mqtt.listen: %w", err)
 	}
 	g.addr = ln.Addr().String()
-	// Records outlive ctx by the grace, and end with Run.
-	records, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	g.ingest.ctx = records
 	close(g.listening)
 	g.log.Info("gateway listens", "addr", g.addr)
-
-	ticking, stopTicks := context.WithCancel(ctx)
-	var wg sync.WaitGroup
-	wg.Go(func() { g.ticker.run(ticking, records) })
-	err = g.server.Serve(ctx, ln)
-	stopTicks()
-	wg.Wait()
-
-	flush, done := context.WithTimeout(records, flushGrace)
-	defer done()
-	if ferr := g.client.Flush(flush); ferr != nil {
-		// Nothing is lost: what the log has not taken was never acknowledged.
-		g.log.Warn("records left unwritten at shutdown", "err", ferr)
-	}
+	err = g.ingest.Run(ctx, func(ctx context.Context) error { return g.server.Serve(ctx, ln) })
 	g.log.Info("gateway stopped")
 	return err
 }
@@ -132,7 +98,7 @@ var errNotListening = errors.New("the device port is not open yet")
 func (g *Gateway) Ready() error {
 	select {
 	case <-g.listening:
-		return g.health.check(time.Now())
+		return g.ingest.Ready(time.Now())
 	default:
 		return errNotListening
 	}

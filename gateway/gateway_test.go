@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/wearstream/wearstream/gateway/ingest"
 	"github.com/wearstream/wearstream/gateway/internal/testca"
 	"github.com/wearstream/wearstream/stream/wire"
 )
@@ -153,9 +154,9 @@ func TestLogAway(t *testing.T) {
 	}
 	r.eventually("window full", func() bool { return r.metric("received_total", "samples") == 8 })
 	// Ticks neither wait for the log nor pile up.
-	before := r.metric("ticks_total", tickDropped)
-	r.eventually("dropping ticks", func() bool { return r.metric("ticks_total", tickDropped) >= before+8*partitions })
-	if got := r.g.client.BufferedProduceRecords(); got > 8+2*partitions {
+	before := r.metric("ticks_total", "dropped")
+	r.eventually("dropping ticks", func() bool { return r.metric("ticks_total", "dropped") >= before+8*partitions })
+	if got := r.client.BufferedProduceRecords(); got > 8+2*partitions {
 		t.Errorf("%d records wait for the log, want the window and a tick per partition of both topics", got)
 	}
 	if got := r.metric("received_total", "samples"); got != 8 {
@@ -164,7 +165,7 @@ func TestLogAway(t *testing.T) {
 	if got := r.metric("acknowledged_total", ""); got != 0 {
 		t.Errorf("%v acknowledged while the log is away", got)
 	}
-	if err := r.g.health.check(time.Now().Add(stallAfter)); err == nil {
+	if err := r.g.ingest.Ready(time.Now().Add(ingest.StallAfter)); err == nil {
 		t.Error("ready although the log acknowledges nothing")
 	}
 	d.wantSilence(50 * time.Millisecond)
@@ -177,7 +178,7 @@ func TestLogAway(t *testing.T) {
 			t.Fatalf("record %d is sequence %d, %v", i, b.Seq, err)
 		}
 	}
-	r.eventually("ready", func() bool { return r.g.health.check(time.Now().Add(stallAfter/2)) == nil })
+	r.eventually("ready", func() bool { return r.g.ingest.Ready(time.Now().Add(ingest.StallAfter/2)) == nil })
 }
 
 // A record that the log refuses for good is never acknowledged.
@@ -226,9 +227,9 @@ func TestCrashBeforeTheLogHasIt(t *testing.T) {
 // device send it again: twice in the log under one name, never lost.
 func TestCrashBetweenLogAndAcknowledgement(t *testing.T) {
 	log, ca := cluster(t), testca.New(t)
-	r := start(t, log, ca, func(c *Config) { c.Grace, c.Tick = time.Millisecond, maxTick })
+	r := start(t, log, ca, func(c *Config) { c.Grace, c.Tick = time.Millisecond, ingest.MaxTick })
 	// No tick may stand before the message: the client would never get past it.
-	r.eventually("ticked", func() bool { return r.metric("ticks_total", tickWritten) == 2*partitions })
+	r.eventually("ticked", func() bool { return r.metric("ticks_total", "written") == 2*partitions })
 	d := r.connect("T1")
 	fault := log.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotEnoughReplicasAfterAppend, Count: -1})
 	payload := batch(nil)
@@ -279,7 +280,7 @@ func TestTicks(t *testing.T) {
 			last[rec.Partition] = tick.UTC
 		})
 	}
-	if got := r.metric("ticks_total", tickWritten); got < 9 {
+	if got := r.metric("ticks_total", "written"); got < 9 {
 		t.Errorf("%v ticks counted", got)
 	}
 }
@@ -319,9 +320,11 @@ func TestShutdown(t *testing.T) {
 }
 
 func TestNotReadyRefusesConnections(t *testing.T) {
-	r := start(t, cluster(t), testca.New(t), func(c *Config) { c.Tick = maxTick })
-	r.eventually("ticked", func() bool { return r.metric("ticks_total", tickWritten) == 2*partitions })
-	r.g.health.began(time.Now().Add(-2 * stallAfter)) // as if a record had waited that long
+	log := cluster(t)
+	off := away(log)
+	r := start(t, log, testca.New(t), func(c *Config) { c.Tick = time.Second })
+	off.Store(true) // ticks have no answer from now on
+	r.eventually("not ready", func() bool { return r.g.Ready() != nil })
 	d, err := r.dial(r.ca.Client("T1"))
 	if err != nil {
 		t.Fatal(err)
@@ -330,33 +333,9 @@ func TestNotReadyRefusesConnections(t *testing.T) {
 		t.Errorf("CONNACK %d, want 3", code)
 	}
 	d.wantClosed()
-	r.g.health.ended(time.Now(), true)
+	off.Store(false)
+	r.eventually("ready", func() bool { return r.g.Ready() == nil })
 	r.connect("T1")
-}
-
-func TestHealth(t *testing.T) {
-	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	var h health
-	if h.check(at) == nil {
-		t.Error("healthy before the log has answered")
-	}
-	h.known.Store(true)
-	h.began(at)
-	h.began(at.Add(4 * time.Second))
-	if err := h.check(at.Add(5 * time.Second)); err != nil {
-		t.Error(err)
-	}
-	if h.check(at.Add(6*time.Second)) == nil {
-		t.Error("healthy although nothing was answered for 6 s")
-	}
-	h.ended(at.Add(6*time.Second), false) // an error is no progress
-	if h.check(at.Add(6*time.Second)) == nil {
-		t.Error("healthy although nothing good was answered")
-	}
-	h.ended(at.Add(7*time.Second), true)
-	if err := h.check(at.Add(time.Hour)); err != nil {
-		t.Errorf("idle: %v", err)
-	}
 }
 
 func TestConfig(t *testing.T) {

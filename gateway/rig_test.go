@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/wearstream/wearstream/gateway/ingest"
 	"github.com/wearstream/wearstream/gateway/internal/testca"
 	"github.com/wearstream/wearstream/stream/wire"
 )
@@ -50,13 +51,14 @@ func cluster(t testing.TB) *kfake.Cluster {
 
 // rig is a gateway that runs against a log.
 type rig struct {
-	t    testing.TB
-	g    *Gateway
-	ca   *testca.CA
-	log  *kfake.Cluster
-	reg  *prometheus.Registry
-	addr string
-	kill func() // as a crash: no grace, and the client is gone
+	t      testing.TB
+	g      *Gateway
+	ca     *testca.CA
+	log    *kfake.Cluster
+	client *kgo.Client
+	reg    *prometheus.Registry
+	addr   string
+	kill   func() // as a crash: no grace, and the client is gone
 }
 
 func start(t testing.TB, log *kfake.Cluster, ca *testca.CA, change func(*Config)) *rig {
@@ -66,11 +68,11 @@ func start(t testing.TB, log *kfake.Cluster, ca *testca.CA, change func(*Config)
 	if change != nil {
 		change(&cfg)
 	}
-	client, err := kgo.NewClient(append(ProducerOptions(), kgo.SeedBrokers(log.ListenAddrs()...), kgo.MetadataMinAge(50*time.Millisecond))...)
+	client, err := kgo.NewClient(append(ingest.ProducerOptions(), kgo.SeedBrokers(log.ListenAddrs()...), kgo.MetadataMinAge(50*time.Millisecond))...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, ca: ca, log: log, reg: prometheus.NewRegistry()}
+	r := &rig{t: t, ca: ca, log: log, client: client, reg: prometheus.NewRegistry()}
 	r.g, err = New(cfg, Deps{Cell: cell, Client: client, Log: slog.New(slog.DiscardHandler), Registerer: r.reg})
 	if err != nil {
 		t.Fatal(err)

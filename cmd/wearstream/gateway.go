@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/wearstream/wearstream/gateway"
+	"github.com/wearstream/wearstream/gateway/ingest"
 )
 
 // gatewayCmd is the gateway alone.
@@ -38,7 +39,7 @@ func (c *gatewayCmd) Run(ctx context.Context, e *env) error {
 
 // gateway makes the gateway; stop lets go of its connection to the log.
 func (s *site) gateway(cfg gateway.Config) (g *gateway.Gateway, stop func(), err error) {
-	cl, err := kgo.NewClient(append(s.kafka.Options(), gateway.ProducerOptions()...)...)
+	cl, err := kgo.NewClient(append(s.kafka.Options(), ingest.ProducerOptions()...)...)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/wearstream/wearstream/gateway"
+	"github.com/wearstream/wearstream/gateway/ingest"
 	"github.com/wearstream/wearstream/stream/kafka"
 	"github.com/wearstream/wearstream/stream/wire"
 )
@@ -63,7 +63,7 @@ func (c *participantAssignCmd) Run(ctx context.Context, e *env) error {
 
 // assign writes assignment records and waits until the log has them all.
 func assign(ctx context.Context, brokers kafka.Config, cell string, all ...wire.Assignment) error {
-	cl, err := kgo.NewClient(append(brokers.Options(), gateway.ProducerOptions()...)...)
+	cl, err := kgo.NewClient(append(brokers.Options(), ingest.ProducerOptions()...)...)
 	if err != nil {
 		return err
 	}

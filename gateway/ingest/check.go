@@ -1,15 +1,14 @@
-package gateway
+package ingest
 
 import (
 	"bytes"
 	"encoding/json"
 	"time"
 
-	"github.com/wearstream/wearstream/gateway/mqtt"
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
-// verdict is what the gateway knows of a message after looking at its envelope.
+// verdict is what is known of a message after looking at its envelope.
 type verdict struct {
 	reason     string // why it cannot be read; empty: it can
 	sensor     string // whose data it is
@@ -18,7 +17,10 @@ type verdict struct {
 }
 
 // check looks at a message as far as its key and its refusal need.
-func check(kind string, m *mqtt.Publish, received time.Time) verdict {
+func check(kind string, m *Message, received time.Time) verdict {
+	if kind == "" {
+		return verdict{reason: wire.ReasonPolicy}
+	}
 	if m.Oversize != nil {
 		return verdict{reason: wire.ReasonOversize}
 	}

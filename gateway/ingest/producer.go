@@ -1,4 +1,4 @@
-package gateway
+package ingest
 
 import (
 	"time"
@@ -6,11 +6,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// ProducerOptions are the options of the client that a gateway writes with. The
+// ProducerOptions are the options of the client that an Ingest writes with. The
 // caller adds brokers, name and security.
 //
 // Records never fail of themselves: a failed record would close the connections
-// of all devices in its batch, where waiting holds them back. The gateway's byte
+// of all devices in its batch, where waiting holds them back. The front's byte
 // budget is what bounds the client, so its own limit on records is out of the way.
 func ProducerOptions() []kgo.Opt {
 	return []kgo.Opt{

@@ -1,4 +1,4 @@
-package gateway
+package ingest
 
 import (
 	"errors"
@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// stallAfter is how long the log may owe every answer.
-const stallAfter = 5 * time.Second
+// StallAfter is how long the log may owe every answer.
+const StallAfter = 5 * time.Second
 
 // health says whether the log takes records.
 type health struct {
@@ -35,7 +35,7 @@ func (h *health) check(now time.Time) error {
 		return errors.New("the log has not answered yet: see --kafka.brokers")
 	}
 	if n := h.pending.Load(); n > 0 {
-		if d := now.Sub(time.Unix(0, h.since.Load())); d > stallAfter {
+		if d := now.Sub(time.Unix(0, h.since.Load())); d > StallAfter {
 			return fmt.Errorf("the log has acknowledged nothing for %s, %d records wait: see the brokers", d.Round(time.Second), n)
 		}
 	}

@@ -1,0 +1,26 @@
+package gateway
+
+import (
+	"github.com/wearstream/wearstream/gateway/ingest"
+	"github.com/wearstream/wearstream/gateway/mqtt"
+)
+
+// handler passes the MQTT server's messages on.
+type handler struct{ ingest *ingest.Ingest }
+
+func (h handler) MayPublish(thing, topic string) bool    { return ingest.KindOf(thing, topic) != "" }
+func (h handler) MaySubscribe(thing, filter string) bool { return ingest.IsCommand(thing, filter) }
+func (h handler) Refused(reason string)                  { h.ingest.Refused(reason) }
+
+// Publish makes the record of a message and the way to answer it in one piece.
+func (h handler) Publish(p mqtt.Publish) {
+	d := &delivery{msg: p}
+	h.ingest.Take(&d.Delivery, ingest.Message{
+		Thing: p.Thing, Topic: p.Topic, QoS: p.QoS, Payload: p.Payload, Oversize: (*ingest.Oversize)(p.Oversize),
+	}, &d.msg)
+}
+
+type delivery struct {
+	ingest.Delivery
+	msg mqtt.Publish
+}
