@@ -108,6 +108,31 @@ func (f *frames) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// sticky reads until the first error, and then gives that error again. Peek forgets
+// it, and a reader of frames goes on after a broken one, with zeros in its place.
+type sticky struct {
+	r   io.Reader
+	err error
+}
+
+func (s *sticky) Read(p []byte) (n int, err error) {
+	if s.err == nil {
+		n, s.err = s.r.Read(p)
+	}
+	return n, s.err
+}
+
+// fill reads until buf is full or reading ends, and keeps the reader's own error:
+// io.ReadFull would make an early end look like a clean one.
+func fill(r io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var m int
+		m, err = r.Read(buf[n:])
+		n += m
+	}
+	return n, err
+}
+
 // frameMethod is the method of the frames of an answer (compress=1).
 func frameMethod(name string) compress.Method {
 	if strings.EqualFold(name, "ZSTD") {

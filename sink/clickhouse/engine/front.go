@@ -196,7 +196,7 @@ func newRequest(r *http.Request, params url.Values, body io.Reader) (*request, e
 		// A statement in the URL goes on in the body, after a line break.
 		body = io.MultiReader(strings.NewReader(sql+"\n"), body)
 	}
-	q.body = bufio.NewReaderSize(body, chunk)
+	q.body = bufio.NewReaderSize(&sticky{r: body}, chunk)
 	for name, values := range params {
 		value := values[len(values)-1]
 		if bound, ok := strings.CutPrefix(name, "param_"); ok {
@@ -244,7 +244,7 @@ func (q *request) prepare(s *session, goesOn bool) (restore func(), err error) {
 }
 
 func (q *request) run(s *session, a *answer) error {
-	// The error, if any, comes again when the rest is read.
+	// The error, if any, comes again when the rest is read (sticky).
 	head, _ := q.body.Peek(chunk)
 	st, err := readStatement(string(head))
 	if err != nil && len(head) < chunk {
@@ -314,17 +314,6 @@ func (q *request) insert(s *session, a *answer, st statement) error {
 	}
 	sum.header(a)
 	return nil
-}
-
-// fill reads until buf is full or reading ends, and keeps the reader's own error:
-// io.ReadFull would make an early end look like a clean one.
-func fill(r io.Reader, buf []byte) (n int, err error) {
-	for n < len(buf) && err == nil {
-		var m int
-		m, err = r.Read(buf[n:])
-		n += m
-	}
-	return n, err
 }
 
 // byBlocks are the formats whose output is the concatenation of its blocks. Others

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ClickHouse/ch-go/compress"
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
@@ -221,6 +223,52 @@ func TestBrokenBodiesInsertNothing(t *testing.T) {
 		t.Errorf("the whole body: %d %s", status, text)
 	}
 	if got := c.query("SELECT count() FROM t"); got != "50000\n" {
+		t.Errorf("the whole body inserted %s", got)
+	}
+}
+
+// Frames are numbers, so whatever comes out of a broken one parses.
+func TestBrokenFramesInsertNothing(t *testing.T) {
+	c := newCurl(t)
+	c.query("CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a")
+	const frames, numbers = 60, 10_000
+	var ends []int
+	var whole []byte
+	w := compress.NewWriter(compress.LevelZero, compress.LZ4)
+	for f := range frames {
+		data := make([]byte, 0, 8*numbers)
+		for i := range numbers {
+			data = binary.LittleEndian.AppendUint64(data, uint64(f*numbers+i)*0x9e3779b97f4a7c15)
+		}
+		if err := w.Compress(data); err != nil {
+			t.Fatal(err)
+		}
+		whole = append(whole, w.Data...)
+		ends = append(ends, len(whole))
+	}
+	flipped := func(at int) []byte {
+		b := bytes.Clone(whole)
+		b[at] ^= 1
+		return b
+	}
+	const params = "decompress=1&query=INSERT+INTO+t+FORMAT+RowBinary"
+	for name, body := range map[string][]byte{
+		"first corrupt": flipped(ends[0] - 1), "second corrupt": flipped(ends[1] - 1), "last corrupt": flipped(len(whole) - 1),
+		"header corrupt": flipped(ends[0] + 24), "first cut": whole[:ends[0]-1], "second cut": whole[:ends[1]-1],
+		"header cut": whole[:ends[1]+10], "last cut": whole[:len(whole)-1], "no frames": []byte("SELECT displayName(), version(), revision(), timezone()"),
+	} {
+		if status, code, text := c.do(params, bytes.NewReader(body)); status != 400 || code != "33" {
+			t.Errorf("%s: status %d, code %q %s", name, status, code, text)
+		}
+		if got := c.query("SELECT count() FROM t"); got != "0\n" {
+			t.Errorf("%s: inserted %s", name, got)
+			c.query("TRUNCATE TABLE t")
+		}
+	}
+	if status, _, text := c.do(params, bytes.NewReader(whole)); status != 200 {
+		t.Errorf("the whole body: %d %s", status, text)
+	}
+	if got := c.query("SELECT count(), uniqExact(a) FROM t"); got != "600000\t600000\n" {
 		t.Errorf("the whole body inserted %s", got)
 	}
 }
