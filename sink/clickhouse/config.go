@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -80,5 +81,14 @@ func (c Config) options(cell string) (*ch.Options, error) {
 	}
 	o.ClientInfo.Products = append(o.ClientInfo.Products, struct{ Name, Version string }{"wearstream", "1"})
 	o.Settings["async_insert"] = 0 // an answer means that the rows are there
+	o.DialStrategy = dial
 	return o, nil
+}
+
+// dial makes a connection without the settings of the statement that needs it. The
+// client asks for the server's version in the context of that statement; with an
+// insert's decompress=1 the server would take the text of the question for
+// compressed frames.
+func dial(ctx context.Context, id int, o *ch.Options, dial ch.Dial) (ch.DialResult, error) {
+	return ch.DefaultDialStrategy(ch.Context(ctx, ch.WithSettings(nil)), id, o, dial)
 }

@@ -52,7 +52,7 @@ func (c *clickhouse) insert(ctx context.Context, r stream.Range, b *block) error
 			"insert_deduplication_token": b.token(r, attempt),
 			"insert_deduplicate":         1,
 			"async_insert":               0,
-			"decompress":                 1,
+			"decompress":                 1, // see dial
 		})
 		statement := "INSERT INTO " + b.table + " (" + b.input.Columns()[1:]
 		if err := c.conn.InsertFormat(ch.Context(ctx, settings), "Native", statement, bytes.NewReader(data)); err != nil {

@@ -47,6 +47,32 @@ func TestSameCut(t *testing.T) {
 	expect(t, conn, "SELECT count() FROM batches_all", "2")
 }
 
+// Inserts of several partitions at once are the first that happens on a client, so
+// connections are dialed within inserts.
+func TestFirstInserts(t *testing.T) {
+	cfg, conn := database(t)
+	const partitions, records, samples = 24, 50, 320
+	s := fresh(connect(t, cfg)).(*clickhouse)
+	s.generations[logKey{wire.TopicName(cell, wire.TopicDevice), log1}] = 1 // else a query comes first
+	var wg sync.WaitGroup
+	for p := range partitions {
+		cut := cutOf(wire.TopicDevice, log1, 0, make([]stream.Record, records)...)
+		cut.Partition = int32(p)
+		for i := range cut.Records {
+			cut.Records[i] = batchRecord(fmt.Sprint("s", p), batch(1, uint64(i), samples))
+			cut.Records[i].Partition, cut.Records[i].Offset = int32(p), int64(i)
+		}
+		wg.Go(func() {
+			if err := s.Write(context.Background(), cut); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	expect(t, conn, "SELECT count(), uniqExact(partition), sum(length(x)) FROM batches_all",
+		fmt.Sprintf("%d,%d,%d", partitions*records, partitions, partitions*records*samples))
+}
+
 // A cut with other bounds over the same records repeats rows; the views, and
 // merges, show them once.
 func TestOverlappingCuts(t *testing.T) {

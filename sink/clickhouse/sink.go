@@ -23,7 +23,8 @@ const (
 )
 
 // New returns the sink that stores the cuts of one cell's device, features and
-// quarantine topics. The schema is the one that the database was migrated to.
+// quarantine topics. The connection is one of Open, and the schema the one that
+// the database was migrated to.
 // Cuts of different partitions may be written at once.
 func New(conn driver.Conn, cell string, schema *arrow.Schema, reg prometheus.Registerer) stream.Sink {
 	return &clickhouse{
