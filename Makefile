@@ -14,7 +14,7 @@ up: build parts
 
 ## test: everything, with the real parts
 test: build parts lint
-	WEARSTREAM_PARTS_REQUIRED=1 WEARSTREAM_KILLS=$${WEARSTREAM_KILLS:-30} WEARSTREAM_DEVICES=$${WEARSTREAM_DEVICES:-200} $(GO) test -timeout 20m ./...
+	GO=$(GO) deploy/local/suite
 
 ## quick: what needs nothing but modules
 quick:
@@ -39,7 +39,7 @@ oracle: parts
 ## bench: ns/sample of the kernels, samples/s end to end
 bench: parts
 	$(GO) test -run '^$$' -bench . -benchmem ./features ./stream/wire ./stream/device ./gateway/mqtt
-	WEARSTREAM_PARTS_REQUIRED=1 WEARSTREAM_DEVICES=200 $(GO) test -count=1 -v -run 'TestDevicesAtOnce' ./cmd/wearstream
+	WEARSTREAM_PARTS_REQUIRED=1 TEST_DEVICES=200 $(GO) test -count=1 -v -run 'TestDevicesAtOnce' ./cmd/wearstream
 
 ## fuzz: every parser for a minute
 fuzz:

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// TestDevicesAtOnce replays as many devices at once as WEARSTREAM_DEVICES says
+// TestDevicesAtOnce replays as many devices at once as TEST_DEVICES says
 // (20 unless said): nothing is lost, and the lag comes back. It prints the
 // figures; what they should be stands in the README, and nothing is asserted of
 // time.
 func TestDevicesAtOnce(t *testing.T) {
 	needEngine(t)
 	devices := 20
-	if text := os.Getenv("WEARSTREAM_DEVICES"); text != "" {
+	if text := os.Getenv("TEST_DEVICES"); text != "" {
 		devices, _ = strconv.Atoi(text)
 	}
 	began := time.Now()

@@ -48,18 +48,18 @@ func (u *upProcess) complete(sensors int) {
 }
 
 // TestKill kills everything at random moments while recordings are replayed.
-// WEARSTREAM_KILLS says how often; a few times unless said.
+// TEST_KILLS says how often; a few times unless said.
 func TestKill(t *testing.T) {
 	needEngine(t)
 	kills := 3
-	if text := os.Getenv("WEARSTREAM_KILLS"); text != "" {
+	if text := os.Getenv("TEST_KILLS"); text != "" {
 		kills, _ = strconv.Atoi(text)
 	}
 	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("WEARSTREAM_SEED"); text != "" {
+	if text := os.Getenv("TEST_SEED"); text != "" {
 		seed, _ = strconv.ParseUint(text, 10, 64)
 	}
-	t.Logf("%d kills, WEARSTREAM_SEED=%d", kills, seed)
+	t.Logf("%d kills, TEST_SEED=%d", kills, seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	files := recordings(t)
 	files = files[:min(len(files), 4)]

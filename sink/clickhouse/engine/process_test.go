@@ -323,8 +323,8 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 }
 
 func TestMissingLibraryNamesTheWay(t *testing.T) {
-	t.Setenv("WEARSTREAM_PARTS", t.TempDir())
 	o := enginetest.Options(t)
+	t.Setenv("WEARSTREAM_PARTS", t.TempDir())
 	if _, err := engine.Start(t.Context(), o); err == nil || !strings.Contains(err.Error(), "deploy/local/clickhouse fetch") {
 		t.Errorf("%v", err)
 	}
