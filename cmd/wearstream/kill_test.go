@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -84,6 +85,9 @@ func TestKill(t *testing.T) {
 		}
 		time.Sleep(time.Duration(rng.Int64N(int64(1500 * time.Millisecond))))
 		u.kill()
+		if onReal() {
+			breakParts(t, i, kills)
+		}
 		u = launchUp(t, data)
 	}
 	u.ready()
@@ -118,6 +122,28 @@ func TestKill(t *testing.T) {
 		}
 	}
 	calm.stop()
+}
+
+// breakParts kills a broker and the object store on the way, and brings them back.
+func breakParts(t *testing.T, i, kills int) {
+	t.Helper()
+	part := func(name string, args ...string) {
+		t.Helper()
+		cmd := exec.Command(filepath.Join("..", "..", "deploy", "local", name), args...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+		}
+	}
+	switch i {
+	case kills / 4:
+		part("kafka", "kill", "2")
+	case kills / 2:
+		part("kafka", "restart", "2")
+	case kills/2 + 1:
+		part("versitygw", "kill")
+	case kills/2 + 2:
+		part("versitygw", "start")
+	}
 }
 
 func firstDifference(got, want string) string {
