@@ -11,9 +11,7 @@ set -euo pipefail
 part=$(basename "$0")
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 parts=${WEARSTREAM_PARTS:-${XDG_CACHE_HOME:-$HOME/.cache}/wearstream/parts}
-run=${WEARSTREAM_RUN:-$here/../../.data/run}
-mkdir -p "$run"
-run=$(cd "$run" && pwd -P)/$part
+run=$(realpath -m "${WEARSTREAM_RUN:-$here/../../.data/run}")/$part
 
 die() {
 	printf '%s: %s\n' "$part" "$*" >&2
@@ -53,11 +51,12 @@ go_install() {
 	fetched "$1"
 }
 
-go_modules() { go version -m "$1" | awk '$1 == "mod" || $1 == "dep" || $1 == "=>" { print $2, $3, $4 }'; }
-
 go_locked() {
-	local others
-	others=$(go_modules "$1" | grep -vxFf "$here/lock/$part.sum") || return 0
+	local modules others
+	need go golang
+	modules=$(go version -m "$1" | awk '$1 == "mod" || $1 == "dep" || $1 == "=>" { print $2, $3, $4 }')
+	[[ -n $modules ]] || die "$1 does not say what modules it is made of"
+	others=$(grep -vxFf "$here/lock/$part.sum" <<<"$modules") || return 0
 	die "$1 is made of modules that are not the pinned ones: $others"
 }
 
