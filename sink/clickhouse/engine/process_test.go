@@ -242,10 +242,24 @@ func runs(pid int) bool {
 	return !strings.HasPrefix(after, "Z") && !strings.HasPrefix(after, "X")
 }
 
+// endless is a body of numbers without end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = "7\n"[i%2]
+	}
+	return len(p) &^ 1, nil
+}
+
 func TestStopEndsWhatRuns(t *testing.T) {
-	c := start(t, enginetest.Options(t))
+	o := enginetest.Options(t)
+	var said strings.Builder
+	o.Stderr = &said
+	c := start(t, o)
 	conn := connectTo(t, dsn(c), "lz4")
-	failed := make(chan error, 2)
+	execute(t, conn, "CREATE TABLE endless (a UInt8) ENGINE = Null")
+	failed := make(chan error, 3)
 	for _, sql := range []string{"SELECT count() FROM system.numbers WHERE sipHash64(number) = 1", "SELECT number FROM system.numbers"} {
 		go func() {
 			rows, err := conn.Query(context.Background(), sql)
@@ -257,8 +271,9 @@ func TestStopEndsWhatRuns(t *testing.T) {
 			failed <- err
 		}()
 	}
-	for running := uint64(0); running < 2; {
-		if err := conn.QueryRow(t.Context(), "SELECT count() FROM system.processes WHERE query LIKE '%system.numbers%' AND query NOT LIKE '%processes%'").Scan(&running); err != nil {
+	go func() { failed <- conn.InsertFormat(context.Background(), "TSV", "INSERT INTO endless", endless{}) }()
+	for running := uint64(0); running < 3; {
+		if err := conn.QueryRow(t.Context(), "SELECT count() FROM system.processes WHERE query NOT LIKE '%processes%'").Scan(&running); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -269,9 +284,14 @@ func TestStopEndsWhatRuns(t *testing.T) {
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("stopping took %v", took)
 	}
-	for range 2 {
+	for range cap(failed) {
 		if err := <-failed; err == nil {
 			t.Error("an endless statement ended")
+		}
+	}
+	for line := range strings.Lines(said.String()) {
+		if !strings.Contains(line, "not confined") { // where the kernel cannot
+			t.Errorf("the child said %q", line)
 		}
 	}
 }
