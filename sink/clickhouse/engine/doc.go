@@ -52,6 +52,9 @@
 // AggregateFunction, JSON, Dynamic and Variant columns cannot be sent to clients that
 // announce a revision. Formats with a head or a tail (JSON, Parquet, CSVWithNames) are
 // made whole in memory before they are sent. A result without rows has no column names
-// in Native. An installed official clickhouse binary is not started by this package: run
-// the server and give its DSN.
+// in Native.
+//
+// An installed official clickhouse binary is not started: of a version that is not
+// known here, neither the grants nor the confinement nor the end with the parent could
+// be promised, and none of it tested. Run the server and give its DSN.
 package engine
