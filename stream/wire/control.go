@@ -59,6 +59,27 @@ func DecodeStatus(b []byte) (Status, error) {
 	return s, nil
 }
 
+// Event is what is known of a device's event message, which may be any object.
+type Event struct {
+	Kind  string // empty where it is no text
+	AtUS  Optional[int64]
+	Value string // a text as it is, anything else as its JSON
+}
+
+// DecodeEvent reads an event message: any JSON object is one.
+func DecodeEvent(b []byte) (e Event, err error) {
+	m, err := parseMembers(b)
+	if err != nil {
+		return e, fmt.Errorf("parse event: %w", err)
+	}
+	e.Kind, e.AtUS = m.text("kind"), m.signed("at_us")
+	value, _ := m.get("value")
+	if json.Unmarshal(value, &e.Value) != nil {
+		e.Value = string(value)
+	}
+	return e, nil
+}
+
 // Assignment says whose sensor it is in [From, To): a control record in the
 // sensor's own partition. Of two that overlap, the later record wins.
 type Assignment struct {

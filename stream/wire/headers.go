@@ -3,22 +3,26 @@ package wire
 // Header keys of a record in device.v1, quarantine.v1 and features.v1. Values
 // are text unless said otherwise.
 const (
-	HeaderKind     = "kind"     // what the record is: one of Kind…
-	HeaderThing    = "thing"    // who published it, by certificate
-	HeaderVia      = "via"      // mqtt, bridge, import
-	HeaderReceived = "received" // gateway's clock at receipt, microseconds since 1970, decimal
-	HeaderFlags    = "flags"    // decimal; FlagImpossibleTime decided at receipt; absent: 0
-	HeaderReason   = "reason"   // quarantine: one of Reason…
-	HeaderSize     = "size"     // quarantine: bytes of the refused payload, decimal
-	HeaderSHA256   = "sha256"   // quarantine: of the whole refused payload, hex
-	HeaderTopic    = "topic"    // quarantine: the MQTT topic or the Kafka topic it came from
-	HeaderSource   = "source"   // quarantine of a conflict, tick in features.v1: "<topic>/<partition>/<offset>" or "<topic>/<partition>"
-	HeaderSchema   = "schema"   // Arrow batches: name of the row type (RowsWindows)
+	HeaderKind        = "kind"         // what the record is: one of Kind…
+	HeaderThing       = "thing"        // who published it, by certificate
+	HeaderVia         = "via"          // mqtt, bridge, import
+	HeaderReceived    = "received"     // gateway's clock at receipt, microseconds since 1970, decimal
+	HeaderFlags       = "flags"        // decimal; FlagImpossibleTime decided at receipt; absent: 0
+	HeaderContentType = "content-type" // samples: ContentJSON, or absent: protobuf
+	HeaderReason      = "reason"       // quarantine: one of Reason…
+	HeaderSize        = "size"         // quarantine: bytes of the refused payload, decimal
+	HeaderSHA256      = "sha256"       // quarantine: of the whole refused payload, hex
+	HeaderTopic       = "topic"        // quarantine: the MQTT topic or the Kafka topic it came from
+	HeaderSource      = "source"       // quarantine of a conflict, tick in features.v1: "<topic>/<partition>/<offset>" or "<topic>/<partition>"
+	HeaderSchema      = "schema"       // Arrow batches: name of the row type (RowsWindows)
 )
+
+// ContentJSON is the content type of samples in JSON (HeaderContentType).
+const ContentJSON = "application/json"
 
 // Kinds of records (HeaderKind).
 const (
-	KindSamples    = "samples"    // SampleBatch, unchanged
+	KindSamples    = "samples"    // SampleBatch, unchanged; HeaderContentType says in which form
 	KindStatus     = "status"     // JSON, Status
 	KindEvent      = "event"      // JSON, kept as sent
 	KindTick       = "tick"       // JSON, Tick

@@ -175,3 +175,13 @@ func TestReadmeLimits(t *testing.T) {
 		}
 	}
 }
+
+// TestReadmeJSON: the batch in JSON that the page shows is one.
+func TestReadmeJSON(t *testing.T) {
+	_, text, ok := strings.Cut(readme(t), "```json\n{\"sensor\"")
+	text, _, _ = strings.Cut(`{"sensor"`+text, "```")
+	b, err := DecodeJSON([]byte(text))
+	if !ok || err != nil || b.N != 2 || len(b.TempMdegC) != 1 {
+		t.Errorf("%s: %+v, %v", text, b, err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"testing"
@@ -24,12 +25,15 @@ type vector struct {
 	name, about string
 	payload     []byte
 	reason      string
+	contentType string
+	twin        *SampleBatch // of a payload that is no protobuf: what it says
 }
 
 // vectorFile is what is written down about a vector.
 type vectorFile struct {
 	About    string          `json:"about"`
-	Payload  string          `json:"payload"`               // hex
+	Payload  *string         `json:"payload,omitempty"`     // hex
+	JSON     *string         `json:"json,omitempty"`        // the payload on the topic for JSON
 	Refused  string          `json:"refused,omitempty"`     // the reason
 	Message  json.RawMessage `json:"message,omitempty"`     // protobuf's own JSON
 	MicroG   [][3]int32      `json:"micro_g,omitempty"`     // x, y, z of each sample
@@ -74,54 +78,54 @@ func vectors() []vector {
 
 func accepted() []vector {
 	return []vector{
-		{"minimal", "two samples of the publishing thing itself, only the fields that every batch has; seq 0 is the default and therefore absent", minimal().Append(nil), ""},
-		{"everything", "every field, and optional fields that are present with value zero", everything().Append(nil), ""},
-		{"template", "header of fixed length: varints padded to full width, samples last (README, section 3)", template(), ""},
-		{"micro-g", "INT32_MICRO_G, both ends of int32; no scale", with(minimal(), func(b *SampleBatch) {
+		{name: "minimal", about: "two samples of the publishing thing itself, only the fields that every batch has; seq 0 is the default and therefore absent", payload: minimal().Append(nil)},
+		{name: "everything", about: "every field, and optional fields that are present with value zero", payload: everything().Append(nil)},
+		{name: "template", about: "header of fixed length: varints padded to full width, samples last (README, section 3)", payload: template()},
+		{name: "micro-g", about: "INT32_MICRO_G, both ends of int32; no scale", payload: with(minimal(), func(b *SampleBatch) {
 			b.Encoding, b.LSBPerG = Int32MicroG, 0
 			b.XYZ, _ = binary.Append(nil, binary.LittleEndian, []int32{1, -1, 1_000_000, -1 << 31, 1<<31 - 1, 0})
-		}), ""},
-		{"half-to-even", "128 counts per g: odd counts lie half way between two micro-g and go to the even one", with(minimal(), func(b *SampleBatch) {
+		})},
+		{name: "half-to-even", about: "128 counts per g: odd counts lie half way between two micro-g and go to the even one", payload: with(minimal(), func(b *SampleBatch) {
 			b.LSBPerG, b.XYZ = 128, int16s(1, 3, 5, -1, -3, -5)
-		}), ""},
-		{"full-scale", "the ends of int16 at the smallest scale that holds them", with(minimal(), func(b *SampleBatch) {
+		})},
+		{name: "full-scale", about: "the ends of int16 at the smallest scale that holds them", payload: with(minimal(), func(b *SampleBatch) {
 			b.LSBPerG, b.XYZ = 16, int16s(-32768, 32767, 0, 32767, -32768, -1)
-		}), ""},
-		{"uneven-rate", "33.333 Hz: the spacing is no whole number of nanoseconds, times are rounded down, each from t0", with(minimal(), func(b *SampleBatch) {
+		})},
+		{name: "uneven-rate", about: "33.333 Hz: the spacing is no whole number of nanoseconds, times are rounded down, each from t0", payload: with(minimal(), func(b *SampleBatch) {
 			b.RateMHz, b.N, b.XYZ = 33_333, 4, int16s(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
-		}), ""},
-		{"temperature-only", "no samples; rate, encoding and scale are still there", with(minimal(), func(b *SampleBatch) {
+		})},
+		{name: "temperature-only", about: "no samples; rate, encoding and scale are still there", payload: with(minimal(), func(b *SampleBatch) {
 			b.N, b.XYZ = 0, nil
 			b.TempT0us, b.TempRateMHz, b.TempMdegC = t0, 16, []int32{30_125, 30_130}
-		}), ""},
-		{"other-order", "the same as minimal with a field of the future, fields in another order, and a field that comes twice: the last one holds", otherOrder(), ""},
-		{"unpacked", "temperature readings one field each, as a proto2 encoder writes them", unpacked(), ""},
-		{"longest-names", "thing and name of 64 characters each, with every kind of character", with(minimal(), func(b *SampleBatch) {
+		})},
+		{name: "other-order", about: "the same as minimal with a field of the future, fields in another order, and a field that comes twice: the last one holds", payload: otherOrder()},
+		{name: "unpacked", about: "temperature readings one field each, as a proto2 encoder writes them", payload: unpacked()},
+		{name: "longest-names", about: "thing and name of 64 characters each, with every kind of character", payload: with(minimal(), func(b *SampleBatch) {
 			b.Sensor = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/" + "0123456789012345678901234567890123456789012345678901234567890.:-"
-		}), ""},
+		})},
 	}
 }
 
 func refused() []vector {
 	return []vector{
-		{"nothing", "no bytes: every field has its default, a rate of 0", nil, ReasonRange},
-		{"cut-short", "the last byte is missing", minimal().Append(nil)[:len(minimal().Append(nil))-1], ReasonParse},
-		{"not-utf8", "a sensor that is not UTF-8", protowire.AppendString(protowire.AppendTag(nil, fSensor, protowire.BytesType), "\xff"), ReasonParse},
-		{"sensor-with-space", "a sensor with a character that names do not have", with(minimal(), func(b *SampleBatch) { b.Sensor = "left wrist" }), ReasonSensor},
-		{"sensor-too-deep", "a sensor below a sensor", with(minimal(), func(b *SampleBatch) { b.Sensor = "hub-7/left/inner" }), ReasonSensor},
-		{"n-disagrees", "n says three samples, xyz holds two", with(minimal(), func(b *SampleBatch) { b.N = 3 }), ReasonShape},
-		{"half-a-sample", "xyz ends inside a sample", with(minimal(), func(b *SampleBatch) { b.XYZ = b.XYZ[:10] }), ReasonShape},
-		{"neither", "neither samples nor readings", with(minimal(), func(b *SampleBatch) { b.N, b.XYZ = 0, nil }), ReasonShape},
-		{"no-rate", "rate_mhz is absent", with(minimal(), func(b *SampleBatch) { b.RateMHz = 0 }), ReasonRange},
-		{"rate-in-hertz", "rate_mhz holds hertz", with(minimal(), func(b *SampleBatch) { b.RateMHz = 50 }), ReasonRange},
-		{"rate-too-high", "above 1 kHz", with(minimal(), func(b *SampleBatch) { b.RateMHz = MaxRateMHz + 1 }), ReasonRange},
-		{"nominal-rate-too-low", "nominal_rate_mhz below 1 Hz", with(minimal(), func(b *SampleBatch) { b.NominalRateMHz = 999 }), ReasonRange},
-		{"no-encoding", "encoding is absent", with(minimal(), func(b *SampleBatch) { b.Encoding = 0 }), ReasonRange},
-		{"future-encoding", "an encoding that is not defined", with(minimal(), func(b *SampleBatch) { b.Encoding = 3 }), ReasonRange},
-		{"no-scale", "INT16_COUNTS without lsb_per_g", with(minimal(), func(b *SampleBatch) { b.LSBPerG = 0 }), ReasonRange},
-		{"scale-too-fine", "more than 1,000,000 counts per g", with(minimal(), func(b *SampleBatch) { b.LSBPerG = MaxLSBPerG + 1 }), ReasonRange},
-		{"no-acceleration", "32,767 counts at 15 per g are 2,184 g, more than int32 micro-g hold", with(minimal(), func(b *SampleBatch) { b.LSBPerG, b.XYZ = 15, int16s(0, 0, 0, 0, 0, 32767) }), ReasonRange},
-		{"readings-without-rate", "temperature readings without temp_rate_mhz", with(minimal(), func(b *SampleBatch) { b.TempT0us, b.TempMdegC = t0, []int32{30_000} }), ReasonRange},
+		{name: "nothing", about: "no bytes: every field has its default, a rate of 0", payload: nil, reason: ReasonRange},
+		{name: "cut-short", about: "the last byte is missing", payload: minimal().Append(nil)[:len(minimal().Append(nil))-1], reason: ReasonParse},
+		{name: "not-utf8", about: "a sensor that is not UTF-8", payload: protowire.AppendString(protowire.AppendTag(nil, fSensor, protowire.BytesType), "\xff"), reason: ReasonParse},
+		{name: "sensor-with-space", about: "a sensor with a character that names do not have", payload: with(minimal(), func(b *SampleBatch) { b.Sensor = "left wrist" }), reason: ReasonSensor},
+		{name: "sensor-too-deep", about: "a sensor below a sensor", payload: with(minimal(), func(b *SampleBatch) { b.Sensor = "hub-7/left/inner" }), reason: ReasonSensor},
+		{name: "n-disagrees", about: "n says three samples, xyz holds two", payload: with(minimal(), func(b *SampleBatch) { b.N = 3 }), reason: ReasonShape},
+		{name: "half-a-sample", about: "xyz ends inside a sample", payload: with(minimal(), func(b *SampleBatch) { b.XYZ = b.XYZ[:10] }), reason: ReasonShape},
+		{name: "neither", about: "neither samples nor readings", payload: with(minimal(), func(b *SampleBatch) { b.N, b.XYZ = 0, nil }), reason: ReasonShape},
+		{name: "no-rate", about: "rate_mhz is absent", payload: with(minimal(), func(b *SampleBatch) { b.RateMHz = 0 }), reason: ReasonRange},
+		{name: "rate-in-hertz", about: "rate_mhz holds hertz", payload: with(minimal(), func(b *SampleBatch) { b.RateMHz = 50 }), reason: ReasonRange},
+		{name: "rate-too-high", about: "above 1 kHz", payload: with(minimal(), func(b *SampleBatch) { b.RateMHz = MaxRateMHz + 1 }), reason: ReasonRange},
+		{name: "nominal-rate-too-low", about: "nominal_rate_mhz below 1 Hz", payload: with(minimal(), func(b *SampleBatch) { b.NominalRateMHz = 999 }), reason: ReasonRange},
+		{name: "no-encoding", about: "encoding is absent", payload: with(minimal(), func(b *SampleBatch) { b.Encoding = 0 }), reason: ReasonRange},
+		{name: "future-encoding", about: "an encoding that is not defined", payload: with(minimal(), func(b *SampleBatch) { b.Encoding = 3 }), reason: ReasonRange},
+		{name: "no-scale", about: "INT16_COUNTS without lsb_per_g", payload: with(minimal(), func(b *SampleBatch) { b.LSBPerG = 0 }), reason: ReasonRange},
+		{name: "scale-too-fine", about: "more than 1,000,000 counts per g", payload: with(minimal(), func(b *SampleBatch) { b.LSBPerG = MaxLSBPerG + 1 }), reason: ReasonRange},
+		{name: "no-acceleration", about: "32,767 counts at 15 per g are 2,184 g, more than int32 micro-g hold", payload: with(minimal(), func(b *SampleBatch) { b.LSBPerG, b.XYZ = 15, int16s(0, 0, 0, 0, 0, 32767) }), reason: ReasonRange},
+		{name: "readings-without-rate", about: "temperature readings without temp_rate_mhz", payload: with(minimal(), func(b *SampleBatch) { b.TempT0us, b.TempMdegC = t0, []int32{30_000} }), reason: ReasonRange},
 	}
 }
 
@@ -177,7 +181,7 @@ func unpacked() []byte {
 func TestVectors(t *testing.T) {
 	dir := filepath.Join("testdata", "vectors")
 	var names []string
-	for _, v := range vectors() {
+	for _, v := range slices.Concat(vectors(), jsonVectors()) {
 		names = append(names, v.name+".json")
 		path := filepath.Join(dir, v.name+".json")
 		text, err := json.MarshalIndent(described(t, v), "", "  ")
@@ -197,7 +201,7 @@ func TestVectors(t *testing.T) {
 		if string(stored) != string(text) {
 			t.Errorf("%s differs\nstored %s\nnow    %s", path, stored, text)
 		}
-		checkVector(t, v.name, stored)
+		checkVector(t, v, stored)
 	}
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -212,11 +216,20 @@ func TestVectors(t *testing.T) {
 
 // described is the vector by the protobuf library and exact arithmetic.
 func described(t *testing.T, v vector) vectorFile {
-	f := vectorFile{About: v.about, Payload: hex.EncodeToString(v.payload), Refused: v.reason}
+	f := vectorFile{About: v.about, Refused: v.reason}
+	payload := v.payload
+	if v.contentType == ContentJSON {
+		f.JSON = new(string(payload))
+	} else {
+		f.Payload = new(hex.EncodeToString(payload))
+	}
 	if v.reason != "" {
 		return f
 	}
-	m, err := library(v.payload)
+	if v.twin != nil {
+		payload = v.twin.Append(nil)
+	}
+	m, err := library(payload)
 	if err != nil {
 		t.Fatalf("%s: %v", v.name, err)
 	}
@@ -262,16 +275,20 @@ func exactMicroG(count, lsb int64) int64 {
 }
 
 // checkVector decodes what the file holds.
-func checkVector(t *testing.T, name string, stored []byte) {
+func checkVector(t *testing.T, v vector, stored []byte) {
 	var f vectorFile
-	if err := json.Unmarshal(stored, &f); err != nil {
-		t.Fatal(err)
-	}
-	payload, err := hex.DecodeString(f.Payload)
+	name := v.name
+	err := json.Unmarshal(stored, &f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := Decode(payload)
+	contentType, payload := "", []byte(nil)
+	if f.JSON != nil {
+		contentType, payload = ContentJSON, []byte(*f.JSON)
+	} else if payload, err = hex.DecodeString(*f.Payload); err != nil {
+		t.Fatal(err)
+	}
+	b, err := DecodeRecord(contentType, payload)
 	if f.Refused != "" {
 		if err == nil || RefusalReason(err) != f.Refused {
 			t.Errorf("%s: %v, want it refused as %s", name, err, f.Refused)
@@ -281,6 +298,9 @@ func checkVector(t *testing.T, name string, stored []byte) {
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 		return
+	}
+	if v.twin != nil && !reflect.DeepEqual(normal(b), normal(v.twin)) {
+		t.Errorf("%s: %+v\nwant %+v", name, b, v.twin)
 	}
 	x, y, z := b.AppendMicroG(nil, nil, nil)
 	if len(x) != len(f.MicroG) || len(f.Samples) != len(x) || len(f.Readings) != len(b.TempMdegC) {
