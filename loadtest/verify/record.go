@@ -21,7 +21,7 @@ func newRecord(p place, offset int64, appended time.Time, key string, header fun
 	r.sensor = key
 	switch r.kind {
 	case wire.KindSamples:
-		if b, err := wire.Decode(payload); err == nil {
+		if b, err := wire.DecodeRecord(header(wire.HeaderContentType), payload); err == nil {
 			r.batch, r.boot, r.seq = b, b.Boot, b.Seq
 		}
 	case wire.KindStatus:

@@ -150,7 +150,7 @@ func (o *operator) load(ctx context.Context, s *sensor, entries []*entry) error 
 		if e == nil {
 			return fmt.Errorf("offset %d was not asked for", r.Offset)
 		}
-		b, err := wire.Decode(slices.Clone(r.Value))
+		b, err := decode(r)
 		if err != nil {
 			return fmt.Errorf("decode offset %d again: %w", r.Offset, err)
 		}

@@ -137,7 +137,7 @@ func (o *operator) sensor(name string) *sensor {
 }
 
 func (o *operator) samples(ctx context.Context, r stream.Record, out stream.Output) error {
-	b, err := wire.Decode(slices.Clone(r.Value)) // its samples are kept, the fetch buffer is not
+	b, err := decode(r)
 	if err != nil {
 		o.refused++
 		o.quarantine(r, wire.RefusalReason(err), out)
@@ -164,6 +164,11 @@ func (o *operator) samples(ctx context.Context, r stream.Record, out stream.Outp
 	s.cached = append(s.cached, e)
 	s.head.Sequence.Add(b, e.To)
 	return o.settle(ctx, s, touched, out)
+}
+
+// decode reads a batch. Its samples are kept, the fetch buffer is not.
+func decode(r stream.Record) (*wire.SampleBatch, error) {
+	return wire.DecodeRecord(string(r.Header(wire.HeaderContentType)), slices.Clone(r.Value))
 }
 
 func newEntry(b *wire.SampleBatch, hash []byte, r stream.Record) *entry {
