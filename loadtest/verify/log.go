@@ -2,7 +2,11 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -10,99 +14,206 @@ import (
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
-// present is what the present log holds of one partition.
-type present struct {
-	start, end int64             // first offset kept, and one past the last record or marker
-	readable   map[int64]*record // committed records
-}
+// embeddedCluster is the id of the embedded log's cluster. It alone may repeat
+// what it was told once.
+const embeddedCluster = "wearstream"
 
-// readLog reads the compared topics of the present log, committed records only.
-func readLog(ctx context.Context, cfg Config) (map[place]*present, error) {
-	cl, err := kgo.NewClient(cfg.Kafka...)
+// readLog reads the present log up to where it ends now. The ends of the features
+// are asked for first: rows below them come from records below the others.
+func (v *verifier) readLog(ctx context.Context) error {
+	cl, err := kgo.NewClient(v.Kafka...)
 	if err != nil {
-		return nil, fmt.Errorf("reach the log: %w", err)
+		return fmt.Errorf("reach the log: %w", err)
 	}
 	defer cl.Close()
 	adm := kadm.NewClient(cl)
-	var names []string
-	for _, t := range topics {
-		names = append(names, wire.TopicName(cfg.Cell, t))
+	var all []*partition
+	for _, short := range append([]string{wire.TopicFeatures}, topics...) {
+		ps, err := v.bounds(ctx, adm, short)
+		if err != nil {
+			return err
+		}
+		all = append(all, ps...)
 	}
-	meta, err := adm.Metadata(ctx, names...)
+	for i, p := range all {
+		if err := v.readPartition(ctx, p); err != nil {
+			return fmt.Errorf("read %s: %w", p, err)
+		}
+		v.Progress("read the log", i+1, len(all))
+	}
+	return nil
+}
+
+// bounds asks where the partitions of a topic begin and end. The end is the high
+// watermark, so that what an open transaction holds back is not overlooked.
+func (v *verifier) bounds(ctx context.Context, adm *kadm.Client, short string) ([]*partition, error) {
+	topic := wire.TopicName(v.Cell, short)
+	meta, err := adm.Metadata(ctx, topic)
 	if err != nil {
 		return nil, fmt.Errorf("reach the log: %w", err)
 	}
-	starts, err := adm.ListStartOffsets(ctx, names...)
-	if err != nil {
-		return nil, fmt.Errorf("list start offsets: %w", err)
+	v.embedded = meta.Cluster == embeddedCluster
+	t := meta.Topics[topic]
+	if t.Err != nil {
+		return nil, fmt.Errorf("topic %q: %w", topic, t.Err)
 	}
-	ends, err := adm.ListEndOffsets(ctx, names...) // the high watermark, not the last stable offset
+	ends, err := adm.ListEndOffsets(ctx, topic)
 	if err != nil {
 		return nil, fmt.Errorf("list end offsets: %w", err)
 	}
-	all := map[place]*present{}
-	for i, name := range names {
-		t := meta.Topics[name]
-		if t.Err != nil {
-			return nil, fmt.Errorf("topic %q: %w", name, t.Err)
-		}
-		for p := range t.Partitions {
-			start, _ := starts.Lookup(name, p)
-			end, ok := ends.Lookup(name, p)
-			if !ok || start.Err != nil || end.Err != nil {
-				return nil, fmt.Errorf("offsets of %s/%d are not known", name, p)
-			}
-			at := place{topics[i], fmt.Sprintf("%x", t.ID[:]), p}
-			got := &present{start: start.Offset, end: end.Offset, readable: map[int64]*record{}}
-			if err := got.read(ctx, cfg, at, name); err != nil {
-				return nil, err
-			}
-			all[at] = got
-			cfg.Progress("read the log", len(all), len(names)*len(t.Partitions))
-		}
+	starts, err := adm.ListStartOffsets(ctx, topic)
+	if err != nil {
+		return nil, fmt.Errorf("list start offsets: %w", err)
 	}
-	return all, nil
+	var ps []*partition
+	for _, n := range slices.Sorted(maps.Keys(t.Partitions)) {
+		start, ok1 := starts.Lookup(topic, n)
+		end, ok2 := ends.Lookup(topic, n)
+		if err := errors.Join(start.Err, end.Err); err != nil || !ok1 || !ok2 {
+			return nil, fmt.Errorf("offsets of %s/%d are not known: %w", topic, n, err)
+		}
+		p := v.at(place{short, fmt.Sprintf("%x", t.ID[:]), n})
+		p.present, p.start, p.end = true, start.Offset, end.Offset
+		ps = append(ps, p)
+	}
+	return ps, nil
 }
 
-// read takes the partition up to its end. Markers are kept so that a tail of
-// them, or of aborted records, is seen to be reached.
-func (p *present) read(ctx context.Context, cfg Config, at place, topic string) error {
-	if p.start >= p.end {
-		return nil
+// judgeAhead holds what tables have from beyond the ends that were read against
+// the ends as they are by now.
+func (v *verifier) judgeAhead(ctx context.Context) error {
+	cl, err := kgo.NewClient(v.Kafka...)
+	if err != nil {
+		return fmt.Errorf("reach the log: %w", err)
 	}
-	cl, err := kgo.NewClient(append(append([]kgo.Opt(nil), cfg.Kafka...),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {at.partition: kgo.NewOffset().At(p.start)}}),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
+	defer cl.Close()
+	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx)
+	if err != nil {
+		return fmt.Errorf("list end offsets: %w", err)
+	}
+	for _, at := range slices.SortedFunc(maps.Keys(v.partitions), place.compare) {
+		end, _ := ends.Lookup(wire.TopicName(v.Cell, at.topic), at.partition)
+		if p := v.partitions[at]; p.ahead > 0 && p.ahead >= end.Offset {
+			v.r.unexplained("ClickHouse has a row from offset %d of %s, which ends at %d", p.ahead, p, end.Offset)
+		}
+	}
+	return nil
+}
+
+// readPartition takes the committed records, and accounts for the other offsets:
+// markers and aborted records are explained, others are lacking.
+func (v *verifier) readPartition(ctx context.Context, p *partition) error {
+	taken, markers := 0, 0
+	end, err := v.scan(ctx, p, kgo.ReadCommitted(), func(r *kgo.Record) error {
+		if r.Attrs.IsControl() {
+			markers++
+			return nil
+		}
+		taken++
+		return v.logged(p, r)
+	})
+	if err != nil {
+		return err
+	}
+	if end < p.end {
+		v.r.unexplained("offsets %d..%d of %s cannot be read: is a transaction open?", end, p.end, p)
+		p.end = end
+	}
+	aborted := 0
+	if int64(taken+markers) < p.end-p.start {
+		next := p.start
+		_, err := v.scan(ctx, p, kgo.ReadUncommitted(), func(r *kgo.Record) error {
+			if next < r.Offset {
+				p.lacking = append(p.lacking, span{"", next, r.Offset})
+			}
+			if next = r.Offset + 1; !r.Attrs.IsControl() {
+				aborted++
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		aborted -= taken
+		if next < p.end {
+			p.lacking = append(p.lacking, span{"", next, p.end})
+		}
+	}
+	if p.topic != wire.TopicFeatures {
+		v.r.explain(ClassControl, markers+aborted)
+	}
+	return nil
+}
+
+// scan reads the partition to its end and answers how far that was possible
+// within the time that an open transaction is given. Markers are kept, so that
+// one at the end is seen.
+func (v *verifier) scan(ctx context.Context, p *partition, level kgo.IsolationLevel, take func(*kgo.Record) error) (next int64, err error) {
+	if next = p.start; next >= p.end {
+		return p.end, nil
+	}
+	topic := wire.TopicName(v.Cell, p.topic)
+	cl, err := kgo.NewClient(append(slices.Clone(v.Kafka),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {p.partition: kgo.NewOffset().At(p.start)}}),
+		kgo.FetchIsolationLevel(level), kgo.KeepControlRecords(),
 		// One partition, and never cut by the answer's own limit, behind which the
 		// embedded log forgets to name aborted records.
 		kgo.FetchMaxPartitionBytes(8<<20), kgo.FetchMaxBytes(64<<20), kgo.BrokerMaxReadBytes(128<<20))...)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer cl.Close()
-	for next := p.start; next < p.end; {
-		fetches := cl.PollFetches(ctx)
-		if err := fetches.Err0(); err != nil {
-			return fmt.Errorf("read %s: %w", at, err)
+	for next < p.end {
+		patience, cancel := context.WithTimeout(ctx, v.Patience)
+		fetches := cl.PollFetches(patience)
+		cancel()
+		if err := fetches.Err0(); errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			return next, nil
 		}
 		for _, f := range fetches.Errors() {
-			return fmt.Errorf("read %s: %w", at, f.Err)
+			return next, f.Err
 		}
-		fetches.EachRecord(func(r *kgo.Record) {
+		for r := range fetches.RecordsAll() {
+			if r.Offset >= p.end {
+				return p.end, nil
+			}
 			next = r.Offset + 1
-			if r.Attrs.IsControl() || r.Offset >= p.end {
-				return
+			if err := take(r); err != nil {
+				return next, err
 			}
-			header := func(key string) string {
-				for _, h := range r.Headers {
-					if h.Key == key {
-						return string(h.Value)
-					}
-				}
-				return ""
-			}
-			p.readable[r.Offset] = newRecord(at, r.Offset, r.Timestamp, string(r.Key), header, append([]byte(nil), r.Value...))
-		})
+		}
 	}
+	return next, nil
+}
+
+// logged takes a committed record. Where landing has it too, the log is believed.
+func (v *verifier) logged(p *partition, r *kgo.Record) error {
+	if p.topic == wire.TopicFeatures {
+		return v.loggedRows(p, r)
+	}
+	m := &message{offset: r.Offset, appended: r.Timestamp, key: text(r.Key), headers: headers(r), payload: r.Value}
+	rec, have := m.record(p), p.records[r.Offset]
+	if rec.logged = true; have != nil {
+		rec.landed = have.landed
+		if rec.digest != have.digest {
+			v.r.unexplained("landing of %s has another record at offset %d than the log", p, r.Offset)
+		}
+	}
+	p.records[r.Offset] = rec
 	return nil
 }
+
+// headers are those of a record as landing keeps them: text, of a repeated one
+// the first.
+func headers(r *kgo.Record) map[string]string {
+	all := make(map[string]string, len(r.Headers))
+	for _, h := range r.Headers {
+		if _, ok := all[text([]byte(h.Key))]; !ok {
+			all[text([]byte(h.Key))] = text(h.Value)
+		}
+	}
+	return all
+}
+
+// text is what landing keeps of bytes that should be UTF-8.
+func text(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }

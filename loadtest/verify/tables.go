@@ -2,189 +2,190 @@ package verify
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"time"
+	"unique"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
-// compareTables holds batches against the truth: each name exactly once, with
-// the bytes of a copy that was acknowledged.
-func (r *Report) compareTables(ctx context.Context, cfg Config, t *truth) error {
-	rows, err := cfg.ClickHouse.Query(ctx, `SELECT sensor, boot, seq, lower(toString(sha256)) FROM batches`)
+// query gives every row of an answer to take.
+func (v *verifier) query(ctx context.Context, what, sql string, take func(driver.Rows) error) error {
+	rows, err := v.ClickHouse.Query(ctx, sql)
 	if err != nil {
-		return fmt.Errorf("read batches: %w", err)
+		return fmt.Errorf("read %s: %w", what, err)
 	}
 	defer rows.Close()
-	seen := map[name]int{}
 	for rows.Next() {
-		var n name
+		if err := take(rows); err != nil {
+			return fmt.Errorf("read %s: %w", what, err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read %s: %w", what, err)
+	}
+	return nil
+}
+
+// origin is the place in the log that a row names.
+type origin struct {
+	log       string
+	partition int32
+	offset    int64
+}
+
+func (o origin) place(topic string) place { return place{topic, o.log, o.partition} }
+
+// find is the record that a row comes from. A row that is younger than what was
+// read of the log has none and needs none. What was in a hole of landing is told.
+func (v *verifier) find(o origin, topic, what string) *record {
+	at := o.place(topic)
+	p := v.partitions[at]
+	switch {
+	case p != nil && p.records[o.offset] != nil:
+		return p.records[o.offset]
+	case v.beyond(at, o.offset):
+	case p != nil && (p.present && o.offset >= p.start || p.covers(o.offset)):
+		v.r.unexplained("%s comes from offset %d of %s, where no such record is", what, o.offset, at)
+	case p == nil || !p.present && o.offset >= p.landedTo():
+		v.r.lost(1, "%s, from offset %d of %s, is neither in landing nor in the log", what, o.offset, at)
+	}
+	return nil
+}
+
+// covers reports whether an object says that it has an offset.
+func (p *partition) covers(offset int64) bool {
+	return slices.ContainsFunc(p.spans, func(s span) bool { return s.first <= offset && offset < s.next })
+}
+
+func (p *partition) landedTo() (next int64) {
+	for _, s := range p.spans {
+		next = max(next, s.next)
+	}
+	return next
+}
+
+// compareBatches holds batches_all against every batch record, value by value, and
+// batches against the names: each once, the newest log's first copy.
+func (v *verifier) compareBatches(ctx context.Context, t *truth) error {
+	sql := "SELECT sensor, boot, seq, log_id, partition, offset, SHA256(formatRow('RowBinary', " + batchColumns + ")) FROM batches_all"
+	err := v.query(ctx, "batches_all", sql, func(rows driver.Rows) error {
 		var sum string
-		if err := rows.Scan(&n.sensor, &n.boot, &n.seq, &sum); err != nil {
-			return fmt.Errorf("read batches: %w", err)
+		n, o, err := scanName(rows, &sum)
+		if err != nil {
+			return err
 		}
-		seen[n]++
-		copies := t.batches[n]
+		rec := v.find(o, wire.TopicDevice, n.String()+" in batches_all")
 		switch {
-		case len(copies) == 0:
-			r.unexplained("%s is in batches and was never acknowledged", n)
-		case !slices.ContainsFunc(copies, func(c *record) bool { return hex.EncodeToString(c.sum[:]) == sum }):
-			r.unexplained("%s in batches has SHA-256 %.12s…, which no record has", n, sum)
+		case rec == nil:
+		case rec.batch == nil || rec.batch.broken || rec.batch.row != digest([]byte(sum[:16])):
+			v.r.unexplained("%s in batches_all has other values than the record at offset %d of %s", n, o.offset, rec.at)
+			rec.loaded = true
+		default:
+			rec.loaded = true
 		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read batches: %w", err)
-	}
-	for n, copies := range t.batches {
-		switch age := cfg.Now.Sub(copies[0].appended); {
-		case seen[n] > 1:
-			r.doubled("%s is %d times in batches", n, seen[n])
-		case seen[n] == 0 && age < cfg.Due.Tables:
-			r.explain(ClassNotDue, 1)
-		case seen[n] == 0:
-			r.lost("%s is not in batches after %s", n, age.Round(time.Second))
-		}
-	}
-	return nil
-}
-
-// slot is a window of 5 s of a sensor.
-type slot struct {
-	sensor string
-	start  int64 // ns
-}
-
-func (s slot) String() string {
-	return fmt.Sprintf("window %s of %s", time.Unix(0, s.start).UTC().Format(time.RFC3339), s.sensor)
-}
-
-// expected is what a window must hold.
-type expected struct {
-	n      uint32
-	newest time.Time // append time of the newest batch in it
-	boot   uint64    // highest boot in it
-}
-
-const slotLength = int64(5 * time.Second)
-
-// expectedWindows counts the distinct sample times of every sensor by window of
-// 5 s. A sample of exactly (0, 0, 0) is a missing one.
-func (t *truth) expectedWindows() (map[slot]*expected, map[name]int64) {
-	times := map[string]map[int64]bool{}
-	want := map[slot]*expected{}
-	seen := map[name]int64{} // largest time by (sensor, boot)
-	for n, copies := range t.batches {
-		first := copies[0]
-		for _, c := range copies {
-			if c.log == copies[len(copies)-1].log { // the newest log's lowest offset
-				first = c
-				break
-			}
-		}
-		b := first.batch
-		if first.flags != "" || b.N == 0 {
-			continue
-		}
-		if times[n.sensor] == nil {
-			times[n.sensor] = map[int64]bool{}
-		}
-		boot := name{n.sensor, n.boot, 0}
-		seen[boot] = max(seen[boot], b.End())
-		x, y, z := b.AppendMicroG(nil, nil, nil)
-		for i := range x {
-			at := b.SampleTime(i)
-			if x[i] == 0 && y[i] == 0 && z[i] == 0 {
-				continue
-			}
-			s := slot{n.sensor, at - at%slotLength}
-			e := want[s]
-			if e == nil {
-				e = new(expected)
-				want[s] = e
-			}
-			if !times[n.sensor][at] {
-				times[n.sensor][at] = true
-				e.n++
-			}
-			e.boot = max(e.boot, n.boot)
-			if first.appended.After(e.newest) {
-				e.newest = first.appended
-			}
-		}
-	}
-	return want, seen
-}
-
-// due reports whether a row of the window must be there: its boot has ended, or
-// has shown a minute of event time beyond it, or a quarter of an hour has passed.
-func (t *truth) due(cfg Config, s slot, e *expected, seen map[name]int64) bool {
-	boot := name{s.sensor, e.boot, 0}
-	age := cfg.Now.Sub(e.newest)
-	switch ended, ok := t.ends[boot]; {
-	case ok && cfg.Now.Sub(ended) > cfg.Due.Tables:
-		return true
-	case seen[boot] >= s.start+slotLength+int64(time.Minute):
-		return age > cfg.Due.Tables
-	}
-	return age > 15*time.Minute+cfg.Due.Tables
-}
-
-// restatedWithin is how long a window that was handed out may wait until later
-// data in it is handed out too.
-func restatedWithin(status string) time.Duration {
-	if status == wire.StatusProvisional {
-		return 15 * time.Minute
-	}
-	return 10 * time.Second
-}
-
-// compareWindows holds the windows of 5 s against the samples.
-func (r *Report) compareWindows(ctx context.Context, cfg Config, t *truth) error {
-	want, seen := t.expectedWindows()
-	rows, err := cfg.ClickHouse.Query(ctx, `SELECT sensor, toUnixTimestamp64Milli(window_start), n, toString(status) FROM features_5s`)
+		return nil
+	})
 	if err != nil {
-		return fmt.Errorf("read windows: %w", err)
+		return err
 	}
-	defer rows.Close()
-	got := map[slot]int{}
-	for rows.Next() {
-		var s slot
-		var n uint32
-		var status string
-		if err := rows.Scan(&s.sensor, &s.start, &n, &status); err != nil {
-			return fmt.Errorf("read windows: %w", err)
-		}
-		s.start *= int64(time.Millisecond)
-		r.Windows++
-		got[s]++
-		e := want[s]
-		switch {
-		case e == nil:
-			r.unexplained("%s is in features_5s and has no acknowledged sample", s)
-		case got[s] > 1:
-			r.doubled("%s is in features_5s %d times", s, got[s])
-		case n != e.n && cfg.Now.Sub(e.newest) < restatedWithin(status)+cfg.Due.Tables:
-			r.explain(ClassNotDue, 1)
-		case n > e.n:
-			r.doubled("%s has %d samples, %d are acknowledged", s, n, e.n)
-		case n < e.n:
-			r.lost("%s has %d samples, %d are acknowledged", s, n, e.n)
+	for _, n := range t.names {
+		for _, c := range t.copies[n] {
+			v.load(c, "batches_all", n.String())
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read windows: %w", err)
+	return v.compareNames(ctx, t)
+}
+
+func scanName(rows driver.Rows, more ...any) (n name, o origin, err error) {
+	var sensor string
+	err = rows.Scan(append([]any{&sensor, &n.boot, &n.seq, &o.log, &o.partition, &o.offset}, more...)...)
+	n.sensor = unique.Make(sensor)
+	return n, o, err
+}
+
+// load judges whether a record should have a row by now.
+func (v *verifier) load(rec *record, table, what string) {
+	switch {
+	case rec.loaded:
+	case rec.age < v.Due.Tables:
+		v.r.explain(ClassNotDue, 1)
+	default:
+		v.r.lost(1, "%s, at offset %d of %s, is not in %s after %s", what, rec.offset, rec.at, table, rec.age.Round(time.Second))
 	}
-	for s, e := range want {
-		if got[s] > 0 {
-			continue
+}
+
+func (v *verifier) compareNames(ctx context.Context, t *truth) error {
+	shown := map[name]int{}
+	err := v.query(ctx, "batches", "SELECT sensor, boot, seq, log_id, partition, offset FROM batches", func(rows driver.Rows) error {
+		n, o, err := scanName(rows)
+		if err != nil {
+			return err
 		}
-		if t.due(cfg, s, e, seen) {
-			r.lost("%s has %d acknowledged samples and no row", s, e.n)
-		} else {
-			r.explain(ClassNotDue, 1)
+		if shown[n]++; shown[n] > 1 {
+			v.r.doubled(1, "%s is %d times in batches", n, shown[n])
+			return nil
+		}
+		copies := firsts(t.copies[n])
+		if len(copies) == 0 {
+			return nil // batches_all has it from there, too
+		}
+		want := copies[len(copies)-1]
+		same := o.place(wire.TopicDevice) == want.at.place && o.offset == want.offset
+		if !same && want.loaded && !v.beyond(o.place(wire.TopicDevice), o.offset) {
+			v.r.unexplained("%s in batches is of offset %d of %s, the first one is offset %d of %s", n, o.offset, o.place(wire.TopicDevice), want.offset, want.at)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, n := range t.names {
+		copies := firsts(t.copies[n])
+		if shown[n] == 0 && copies[len(copies)-1].loaded {
+			v.r.lost(1, "%s is in batches_all and not in batches", n)
 		}
 	}
 	return nil
+}
+
+// compareQuarantine holds the table quarantine against the refusals.
+func (v *verifier) compareQuarantine(ctx context.Context, t *truth) error {
+	sql := "SELECT thing, toUnixTimestamp64Micro(received_at), reason, size, sha256, log_id, partition, offset FROM quarantine"
+	err := v.query(ctx, "quarantine", sql, func(rows driver.Rows) error {
+		var is refusal
+		var o origin
+		if err := rows.Scan(&is.thing, &is.received, &is.reason, &is.size, &is.sum, &o.log, &o.partition, &o.offset); err != nil {
+			return err
+		}
+		rec := v.find(o, wire.TopicQuarantine, "a refusal")
+		if rec == nil {
+			return nil
+		}
+		switch is.source = ""; {
+		case rec.loaded:
+			v.r.doubled(1, "the refusal at offset %d of %s is more than once in quarantine", o.offset, rec.at)
+		case rec.refusal == nil || is != rec.refusal.shown():
+			v.r.unexplained("the refusal at offset %d of %s has other values in quarantine", o.offset, rec.at)
+		}
+		rec.loaded = true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, rec := range t.refusals {
+		v.load(rec, "quarantine", "a refusal")
+	}
+	return nil
+}
+
+// shown is a refusal as the table has it.
+func (r *refusal) shown() refusal {
+	is := *r
+	is.source = ""
+	return is
 }

@@ -1,12 +1,9 @@
 package verify
 
 import (
-	"bufio"
 	"cmp"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"os"
+	"maps"
 	"slices"
 	"time"
 
@@ -15,138 +12,139 @@ import (
 
 // name is the name of a batch for ever.
 type name struct {
-	sensor    string
+	sensor    word
 	boot, seq uint64
 }
 
-func (n name) String() string { return fmt.Sprintf("batch %s %d/%d", n.sensor, n.boot, n.seq) }
+func (n name) String() string { return fmt.Sprintf("batch %s %d/%d", n.sensor.Value(), n.boot, n.seq) }
+
+func (n name) compare(o name) int {
+	return cmp.Or(cmp.Compare(n.sensor.Value(), o.sensor.Value()), cmp.Compare(n.boot, o.boot), cmp.Compare(n.seq, o.seq))
+}
 
 // truth is everything that was ever acknowledged, as the records say it.
 type truth struct {
-	batches    map[name][]*record // copies of a name: logs in the order of time, then offsets
-	cell       string
-	quarantine map[string]string  // reason by source, for what the processor refused
-	ends       map[name]time.Time // status end by (sensor, boot)
-	landed     map[name]bool
-	refused    int // quarantine records
+	names    []name             // in order
+	copies   map[name][]*record // logs in the order of time, then offsets
+	broken   []*record          // samples that cannot be decoded
+	ends     map[word][]*record // by sensor
+	refusals []*record
+	sources  map[string]*record // first refusal by what it refuses
 }
 
-func newTruth(cell string, landed map[place]*landedPartition, log map[place]*present) *truth {
-	t := &truth{cell: cell, batches: map[name][]*record{}, quarantine: map[string]string{}, ends: map[name]time.Time{}, landed: map[name]bool{}}
-	first := map[string]time.Time{}
-	take := func(rec *record) {
-		if at, ok := first[rec.log]; !ok || rec.appended.Before(at) {
-			first[rec.log] = rec.appended
-		}
-		switch {
-		case rec.kind == wire.KindTick:
-		case rec.topic == wire.TopicQuarantine:
-			t.refused++
-			if rec.source != "" {
-				t.quarantine[rec.source] = rec.reason
+func (v *verifier) newTruth() *truth {
+	t := &truth{copies: map[name][]*record{}, ends: map[word][]*record{}, sources: map[string]*record{}}
+	began := map[string]time.Time{} // logs
+	for _, at := range slices.SortedFunc(maps.Keys(v.partitions), place.compare) {
+		for _, rec := range v.partitions[at].inOrder() {
+			if first, ok := began[at.log]; !ok || rec.appended.Before(first) {
+				began[at.log] = rec.appended
 			}
-		case rec.batch != nil:
-			n := name{rec.sensor, rec.boot, rec.seq}
-			t.batches[n] = append(t.batches[n], rec)
-		case rec.kind == wire.StatusEnd:
-			t.ends[name{rec.sensor, rec.boot, 0}] = rec.appended
-		}
-	}
-	for p, l := range landed {
-		for offset, rows := range l.rows {
-			take(rows[0])
-			if rows[0].batch != nil {
-				t.landed[name{rows[0].sensor, rows[0].boot, rows[0].seq}] = true
-			}
-			if now := log[p]; now != nil {
-				delete(now.readable, offset) // taken
+			switch {
+			case rec.refusal != nil:
+				t.refusals = append(t.refusals, rec)
+			case rec.end != nil:
+				t.ends[rec.end.sensor] = append(t.ends[rec.end.sensor], rec)
+			case rec.batch == nil:
+			case rec.batch.broken:
+				t.broken = append(t.broken, rec)
+			default:
+				t.copies[rec.batch.name] = append(t.copies[rec.batch.name], rec)
 			}
 		}
 	}
-	for _, now := range log {
-		for _, rec := range now.readable {
-			take(rec)
-		}
-	}
-	for _, copies := range t.batches {
+	for _, copies := range t.copies {
 		slices.SortFunc(copies, func(a, b *record) int {
-			return cmp.Or(first[a.log].Compare(first[b.log]), cmp.Compare(a.log, b.log), cmp.Compare(a.offset, b.offset))
+			return cmp.Or(began[a.at.log].Compare(began[b.at.log]), a.at.compare(b.at.place), cmp.Compare(a.offset, b.offset))
 		})
 	}
+	t.names = slices.SortedFunc(maps.Keys(t.copies), name.compare)
 	return t
 }
 
-// judgeBatches explains the copies of a name beyond the first of each log.
-func (r *Report) judgeBatches(t *truth) {
-	r.Batches = len(t.batches)
-	r.explain(ClassQuarantined, t.refused)
-	for n, copies := range t.batches {
-		if copies[0].flags != "" {
-			r.explain(ClassImpossible, 1)
+// firsts are the first copy of each log, in the order of the logs. The last of
+// them is what batches shows.
+func firsts(copies []*record) []*record {
+	var all []*record
+	for i, c := range copies {
+		if i == 0 || c.at.log != copies[i-1].at.log {
+			all = append(all, c)
 		}
-		for i, c := range copies[1:] {
-			was := copies[i] // in the same log the lowest offset counts
-			for _, earlier := range copies[:i+1] {
-				if earlier.log == c.log {
-					was = earlier
-					break
-				}
-			}
-			switch {
-			case c.sum == was.sum && c.log == was.log && c.received == was.received:
-				r.explain(ClassEmbeddedRepeat, 1)
-			case c.sum == was.sum:
-				r.explain(ClassRepeat, 1)
-			case c.log != was.log || t.quarantine[t.source(c)] == wire.ReasonConflict:
-				r.explain(ClassConflict, 1)
-			default:
-				r.unexplained("%s has other bytes at offset %d of %s and is not in quarantine", n, c.offset, c.place)
-			}
+	}
+	return all
+}
+
+// source is how a refusal names the bytes that it refuses. Logs have the same
+// offsets, so their hash belongs to it.
+func (v *verifier) source(r *record) string {
+	return fmt.Sprintf("%s/%d/%d %s", wire.TopicName(v.Cell, r.at.topic), r.at.partition, r.offset, hexOf(r.batch.sum))
+}
+
+// judgeBatches explains the copies of a name beyond the first of each log, and
+// what cannot be decoded.
+func (v *verifier) judgeBatches(t *truth) {
+	v.r.Batches = len(t.names)
+	for _, rec := range t.refusals {
+		source := rec.refusal.source + " " + rec.refusal.sum
+		switch have := t.sources[source]; {
+		case rec.refusal.source == "":
+			v.r.explain(ClassQuarantined, 1) // by the gateway
+		case have == nil:
+			t.sources[source] = rec
+			v.r.explain(ClassQuarantined, 1)
+		case v.embedded:
+			v.r.explain(ClassEmbeddedRepeat, 1)
+		default:
+			v.r.doubled(1, "quarantine holds %s twice, at offset %d of %s", rec.refusal.source, rec.offset, rec.at)
 		}
+	}
+	for _, rec := range t.broken {
+		v.refused(t, rec, "", "a payload that cannot be decoded")
+	}
+	for _, n := range t.names {
+		v.judgeCopies(t, n, t.copies[n])
 	}
 }
 
-// source is how a quarantine record names where its bytes came from.
-func (t *truth) source(c *record) string {
-	return fmt.Sprintf("%s/%d/%d", wire.TopicName(t.cell, c.topic), c.partition, c.offset)
-}
-
-// ack is a line of the file of acknowledged batches.
-type ack struct {
-	Sensor string `json:"sensor"`
-	Boot   uint64 `json:"boot"`
-	Seq    uint64 `json:"seq"`
-	SHA256 string `json:"sha256"`
-}
-
-// compareAcked holds what devices saw acknowledged against the truth.
-func (r *Report) compareAcked(cfg Config, t *truth) error {
-	f, err := os.Open(cfg.Acked)
-	if err != nil {
-		return fmt.Errorf("read acknowledged batches: %w", err)
+func (v *verifier) judgeCopies(t *truth, n name, copies []*record) {
+	if copies[0].impossible() {
+		v.r.explain(ClassImpossible, 1)
 	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		var a ack
-		if err := json.Unmarshal(lines.Bytes(), &a); err != nil {
-			// A replay that was killed may leave half a line: that batch was not
-			// counted as acknowledged by it.
-			r.Findings = append(r.Findings, fmt.Sprintf("note: line %d of %s is not whole", r.Acked+1, cfg.Acked))
-			continue
+	first := copies[0] // of its log
+	for _, c := range copies[1:] {
+		was := first
+		same := c.batch.sum == was.batch.sum
+		if c.at.log != first.at.log {
+			first = c
 		}
-		r.Acked++
-		n := name{a.Sensor, a.Boot, a.Seq}
-		copies := t.batches[n]
-		same := slices.IndexFunc(copies, func(c *record) bool { return hex.EncodeToString(c.sum[:]) == a.SHA256 })
 		switch {
-		case len(copies) == 0:
-			r.lost("%s was acknowledged and is neither in landing nor in the log", n)
-		case same < 0:
-			r.lost("%s was acknowledged with SHA-256 %.12s…, which is nowhere", n, a.SHA256)
-		case !t.landed[n] && cfg.Now.Sub(copies[0].appended) > cfg.Due.Landing:
-			r.lost("%s was acknowledged and is not in landing", n)
+		case same && first != c && v.embedded && c.batch.received == was.batch.received:
+			v.r.explain(ClassEmbeddedRepeat, 1)
+		case same:
+			v.r.explain(ClassRepeat, 1)
+		case first == c: // two logs cannot know of one another
+			v.r.explain(ClassConflict, 1)
+		default:
+			if v.refused(t, c, wire.ReasonConflict, n.String()+" with other bytes") {
+				v.r.explain(ClassConflict, 1)
+			}
 		}
 	}
-	return lines.Err()
 }
+
+// refused reports whether a record of device.v1 is in quarantine, with this
+// reason if one is given, and complains if it must be and is not.
+func (v *verifier) refused(t *truth, rec *record, reason, what string) bool {
+	have := t.sources[v.source(rec)]
+	switch {
+	case have != nil && (reason == "" || have.refusal.reason == reason):
+		return true
+	case rec.age < v.Due.Tables:
+		v.r.explain(ClassNotDue, 1)
+	default:
+		v.r.unexplained("%s, at offset %d of %s, is not in quarantine", what, rec.offset, rec.at)
+	}
+	return false
+}
+
+func (r *record) impossible() bool { return r.batch.flags&wire.FlagImpossibleTime != 0 }
