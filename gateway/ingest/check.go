@@ -1,8 +1,6 @@
 package ingest
 
 import (
-	"bytes"
-	"encoding/json"
 	"time"
 
 	"github.com/wearstream/wearstream/stream/wire"
@@ -26,7 +24,7 @@ func check(kind string, m *Message, received time.Time) verdict {
 	}
 	switch kind {
 	case wire.KindSamples:
-		b, err := wire.Decode(m.Payload)
+		b, err := wire.DecodeRecord(contentTypeOf(m.Topic), m.Payload)
 		if err != nil {
 			return verdict{reason: wire.RefusalReason(err)}
 		}
@@ -45,7 +43,7 @@ func check(kind string, m *Message, received time.Time) verdict {
 		}
 		return verdict{sensor: sensor}
 	default: // an event is whatever object the device sends
-		if !json.Valid(m.Payload) || bytes.TrimLeft(m.Payload, " \t\r\n")[0] != '{' {
+		if _, err := wire.DecodeEvent(m.Payload); err != nil {
 			return verdict{reason: wire.ReasonParse}
 		}
 		return verdict{sensor: m.Thing}

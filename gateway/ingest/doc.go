@@ -2,15 +2,16 @@
 // device.v1 and quarantine.v1 for messages: the gateway puts its MQTT server in
 // front of it, the bridge somebody else's broker.
 //
-// It owns what the device topics mean (dt/wear/v1/<thing>/samples, status and
-// event), the check of the envelope, both kinds of record, the ticks, which are
-// the log's clock, and whether the log takes records at present.
+// It owns what the device topics mean (dt/wear/v1/<thing>/samples, samples/json,
+// status and event), the check of the envelope, both kinds of record, the ticks,
+// which are the log's clock, and whether the log takes records at present.
 //
-// A message that can be read is written unchanged under its sensor's key; one
-// that cannot is kept in quarantine with the reason. Either way its Answer is told
-// once: Ack after the log's acks=all, Close where the log refused it for good. The
-// answer comes from the log's client, so it must not block; messages of one
-// partition are answered in order, others in any.
+// A message that can be read is written unchanged under its sensor's key; of
+// samples in JSON the record says so. One that cannot is kept in quarantine with
+// the reason. Either way its Answer is told once: Ack after the log's acks=all,
+// Close where the log refused it for good. The answer comes from the log's client,
+// so it must not block; messages of one partition are answered in order, others in
+// any.
 //
 // Ticks go to every partition of both topics at an interval, one in flight for
 // each, and are dropped rather than queued. More than one writer of ticks does no

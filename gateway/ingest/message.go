@@ -76,6 +76,7 @@ func (in *Ingest) Take(d *Delivery, m Message, answer Answer) {
 }
 
 var (
+	valueJSON       = []byte(wire.ContentJSON)
 	valueImpossible = []byte(strconv.Itoa(wire.FlagImpossibleTime))
 	valueKind       = map[string][]byte{
 		wire.KindSamples: []byte(wire.KindSamples),
@@ -98,6 +99,9 @@ func (d *Delivery) accept(m *Message, kind string, v verdict) {
 		kgo.RecordHeader{Key: wire.HeaderThing, Value: thing},
 		kgo.RecordHeader{Key: wire.HeaderVia, Value: d.in.via},
 		kgo.RecordHeader{Key: wire.HeaderReceived, Value: strconv.AppendInt(rest, d.received.UnixMicro(), 10)})
+	if contentTypeOf(m.Topic) != "" {
+		h = append(h, kgo.RecordHeader{Key: wire.HeaderContentType, Value: valueJSON})
+	}
 	if v.impossible {
 		h = append(h, kgo.RecordHeader{Key: wire.HeaderFlags, Value: valueImpossible})
 	}

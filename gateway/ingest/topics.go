@@ -10,18 +10,30 @@ import (
 const Prefix = "dt/wear/v1/"
 
 // Names are the topics of a thing, below its name.
-var Names = []string{"samples", "status", "event"}
+var Names = []string{"samples", samplesJSON, "status", "event"}
+
+// samplesJSON is where samples come in JSON.
+const samplesJSON = "samples/json"
 
 // KindOf is the kind of record that a thing's publish on a topic makes; empty: it
 // may not publish there.
 func KindOf(thing, topic string) string {
 	switch name, _ := below(topic, Prefix, thing); name {
-	case "samples":
+	case "samples", samplesJSON:
 		return wire.KindSamples
 	case "status":
 		return wire.KindStatus
 	case "event":
 		return wire.KindEvent
+	}
+	return ""
+}
+
+// contentTypeOf is the content type of the samples that a thing publishes on a
+// topic; empty: protobuf.
+func contentTypeOf(topic string) string {
+	if strings.HasSuffix(topic, "/"+samplesJSON) { // a thing's name has no slash
+		return wire.ContentJSON
 	}
 	return ""
 }
