@@ -3,7 +3,6 @@ package clickhouse
 import (
 	"encoding/binary"
 	"fmt"
-	"strings"
 
 	"github.com/ClickHouse/ch-go/proto"
 
@@ -18,36 +17,6 @@ const (
 	maxBatchRows   = 50_000
 	maxBatchValues = 16 << 20 // numbers in its arrays, 64 MiB
 )
-
-// batches makes a row of each batch of samples in the cut. Other kinds of
-// records are not batches; one that cannot be decoded is counted and skipped.
-func (c *clickhouse) batches(cut stream.Cut, generation uint32) ([]*block, error) {
-	var blocks []*block
-	cols := newBatchColumns()
-	flush := func() {
-		if cols.rows() > 0 {
-			blocks = append(blocks, cols.block(len(blocks)))
-			cols = newBatchColumns()
-		}
-	}
-	for i := range cut.Records {
-		r := &cut.Records[i]
-		if string(r.Header(wire.HeaderKind)) != wire.KindSamples {
-			continue
-		}
-		b, err := wire.Decode(r.Value)
-		if err != nil {
-			c.m.skipped.WithLabelValues("device").Inc()
-			continue
-		}
-		cols.append(r, b, cut.Log, generation)
-		if cols.rows() >= maxBatchRows || cols.values >= maxBatchValues {
-			flush()
-		}
-	}
-	flush()
-	return blocks, nil
-}
 
 // ints is a column of arrays whose numbers may be appended directly.
 type ints struct {
@@ -87,11 +56,10 @@ func newBatchColumns() *batchColumns {
 
 func (c *batchColumns) rows() int { return len(c.offset) }
 
+func (c *batchColumns) full() bool { return c.rows() >= maxBatchRows || c.values >= maxBatchValues }
+
 func (c *batchColumns) append(r *stream.Record, b *wire.SampleBatch, log stream.LogID, generation uint32) {
-	thing := string(r.Header(wire.HeaderThing))
-	if thing == "" {
-		thing, _, _ = strings.Cut(string(r.Key), "/")
-	}
+	thing := thingOf(r)
 	c.thing.Append(thing)
 	c.sensor.Append(wire.SensorOf(thing, b.Sensor))
 	c.via.Append(string(r.Header(wire.HeaderVia)))

@@ -51,7 +51,7 @@ func TestBatchRepeats(t *testing.T) {
 	expect(t, conn, "SELECT log_id, offset, n FROM batches WHERE seq = 0", string(log2)+",7,3")
 }
 
-// What cannot be decoded is counted; other kinds of records are none of ours.
+// What cannot be decoded is counted, a status that is none too.
 func TestBatchSkipped(t *testing.T) {
 	_, conn := database(t)
 	reg := prometheus.NewRegistry()
@@ -60,7 +60,7 @@ func TestBatchSkipped(t *testing.T) {
 	status.Headers[0].Value = []byte(wire.KindStatus)
 	write(t, New(conn, cell, testSchema, reg), cutOf(wire.TopicDevice, log1, 0, bad, status, batchRecord("a", batch(1, 0, 1))))
 	expect(t, conn, "SELECT seq FROM batches_all", "0")
-	if got := counted(t, reg); got != "blocks_resent 0, rows{batches_all} 1, rows{quarantine_all} 0, rows{windows} 0, skipped{device} 1" {
+	if got := counted(t, reg); got != "blocks_resent 0, rows{batches_all} 1, rows{device_status_all} 0, rows{quarantine_all} 0, rows{windows} 0, skipped{device} 2" {
 		t.Error(got)
 	}
 }

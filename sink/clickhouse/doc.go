@@ -1,9 +1,12 @@
 // Package clickhouse is the sink that makes the log queryable: it owns the
 // ClickHouse schema, its migrations, and the insertion of cuts.
 //
-// The plain names (features_5s, batches, samples, quarantine) are views and show
-// the truth as known now: one row per identity, retractions gone. <name>_all
-// shows every revision and every repeat of a device.
+// The plain names (features_5s, batches, samples, device_status, quarantine) are
+// views and show the truth as known now: one row per identity, retractions gone.
+// <name>_all shows every revision and every repeat of a device.
+//
+// device_status has a row for each status and event message, with the message as
+// it was sent, and one of kind battery for each batch with battery_pct or charging.
 //
 // # Versions
 //
@@ -29,6 +32,6 @@
 //
 // The sink may be used concurrently. It judges no error of the database: all of
 // them mean that the cut is not known to be stored. Rows that this version
-// cannot read are permanent errors; a batch that cannot be decoded is counted
-// and skipped, since landing and quarantine keep its bytes.
+// cannot read are permanent errors; a batch or message that cannot be decoded is
+// counted and skipped, since landing and quarantine keep its bytes.
 package clickhouse

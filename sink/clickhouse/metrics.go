@@ -16,14 +16,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"table"}),
 		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "wearstream_clickhouse_skipped_total",
-			Help: "Batch records of the log that cannot be decoded and make no row. Should be zero: the gateway refuses them.",
+			Help: "Records of devices that cannot be decoded and make no row. Should be zero: the gateway refuses them.",
 		}, []string{"topic"}),
 		resent: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "wearstream_clickhouse_blocks_resent_total",
 			Help: "Blocks whose token ClickHouse knew without having their rows, sent again under the next token.",
 		}),
 	}
-	for _, table := range []string{tableBatches, tableQuarantine, tableWindows} {
+	for _, table := range []string{tableBatches, tableStatus, tableQuarantine, tableWindows} {
 		m.rows.WithLabelValues(table)
 	}
 	m.skipped.WithLabelValues("device")

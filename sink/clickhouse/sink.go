@@ -18,6 +18,7 @@ import (
 // Tables that the sink writes.
 const (
 	tableBatches    = "batches_all"
+	tableStatus     = "device_status_all"
 	tableQuarantine = "quarantine_all"
 	tableWindows    = "windows"
 )
@@ -48,7 +49,7 @@ func (c *clickhouse) Write(ctx context.Context, cut stream.Cut) error {
 	var build func(stream.Cut, uint32) ([]*block, error)
 	switch {
 	case ours && topic == wire.TopicDevice:
-		build = c.batches
+		build = c.device
 	case ours && topic == wire.TopicFeatures:
 		build = c.windows
 	case ours && topic == wire.TopicQuarantine:
