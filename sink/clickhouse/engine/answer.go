@@ -7,13 +7,15 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ClickHouse/ch-go/compress"
 )
 
 const (
-	holdBack = 1 << 20 // output that waits, so that an early error still gets its status
-	maxFrame = 1 << 20 // bytes in one compressed frame
+	holdBack = 1 << 20          // output that waits, so that an early error still gets its status
+	maxFrame = 1 << 20          // bytes in one compressed frame
+	lastRead = 10 * time.Second // for a client to read a late exception before the connection ends
 )
 
 // answer is the output of one request: frames (compress=1) inside a content
@@ -26,11 +28,14 @@ type answer struct {
 	accept   string // Accept-Encoding, where the client asked for it
 	encoder  io.WriteCloser
 	compress *compress.Writer
-	tag      string // marks a late exception
+	tag      string          // marks a late exception
+	gone     <-chan struct{} // the client left
+	forgets  bool            // the client drops what it has not yet handed on when the connection ends
 }
 
 func newAnswer(w http.ResponseWriter, r *http.Request) *answer {
-	a := &answer{w: w, limit: holdBack, tag: strings.ToLower(rand.Text()[:16])}
+	a := &answer{w: w, limit: holdBack, tag: strings.ToLower(rand.Text()[:16]), gone: r.Context().Done(),
+		forgets: strings.HasPrefix(r.UserAgent(), "clickhouse-js")}
 	q := r.URL.Query()
 	if q.Get("wait_end_of_query") == "1" {
 		a.limit = -1
@@ -139,10 +144,17 @@ func (a *answer) fail(e *exception) {
 	if len(text) > 8192 {
 		text = text[:8192]
 	}
+	_ = http.NewResponseController(a.w).Flush() // the frame is to be one chunk
 	_ = a.plain(fmt.Appendf(nil, "\r\n__exception__\r\n%s\r\n%s\n%d %s\r\n__exception__\r\n", a.tag, text, len(text)+1, a.tag))
 	if a.encoder != nil {
 		_ = a.encoder.Close()
 	}
 	_ = http.NewResponseController(a.w).Flush()
+	if a.forgets { // the official Node client, which leaves when it has read the frame
+		select {
+		case <-a.gone:
+		case <-time.After(lastRead):
+		}
+	}
 	panic(http.ErrAbortHandler)
 }

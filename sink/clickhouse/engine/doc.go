@@ -38,7 +38,9 @@
 // error before output has its status and X-ClickHouse-Exception-Code; one after 1 MiB
 // of output stands in the body in ClickHouse's frame, and the connection breaks off.
 // Requests may be encoded with gzip, deflate, br, zstd, lz4 or ClickHouse's own frames
-// (decompress=1); another encoding is refused with 415.
+// (decompress=1); another encoding is refused with 415. Of a multipart form the files are
+// temporary tables and the fields parameters. KILL QUERY finds statements by the ids that
+// clients gave them.
 //
 // There is one user. What statements may do is a list (grants, tableEngines): not to
 // read or write files, reach other hosts, run commands, make backups or users. The
@@ -51,8 +53,7 @@
 // headers or query ids inside the engine (system.processes shows ours in log_comment).
 // AggregateFunction, JSON, Dynamic and Variant columns cannot be sent to clients that
 // announce a revision. Formats with a head or a tail (JSON, Parquet, CSVWithNames) are
-// made whole in memory before they are sent. A result without rows has no column names
-// in Native.
+// made whole in memory before they are sent.
 //
 // An installed official clickhouse binary is not started: of a version that is not
 // known here, neither the grants nor the confinement nor the end with the parent could

@@ -45,6 +45,8 @@ func asException(err error) *exception {
 	return &exception{code: codeStd, text: fmt.Sprintf("Code: %d. DB::Exception: %s. (STD_EXCEPTION)", codeStd, err)}
 }
 
+var errReadonly = refuse(164, "READONLY", "Cannot execute query in readonly mode")
+
 // The codes that the front itself gives.
 const (
 	codeCannotRead     = 33

@@ -18,15 +18,11 @@ type external struct {
 	data                    []byte
 }
 
-type form struct {
-	query    string
-	external []external
-}
-
-// readForm reads a multipart request: the field "query", and a file per table,
-// whose format and structure (or types) are parameters named after it.
-func readForm(r *http.Request, params url.Values) (*form, error) {
-	f := &form{query: params.Get("query")}
+// readForm reads a multipart request: tables, whose format and structure (or types)
+// are parameters named after them, and fields, which are parameters like those of
+// the URL and join them. The query may stand in both: it is put together. A table is
+// a file, or what the URL describes as a table.
+func readForm(r *http.Request, params url.Values) (tables []external, err error) {
 	parts, err := r.MultipartReader()
 	if err != nil {
 		return nil, unreadable(err)
@@ -35,7 +31,7 @@ func readForm(r *http.Request, params url.Values) (*form, error) {
 	for {
 		part, err := parts.NextPart()
 		if err == io.EOF {
-			return f, nil
+			break
 		}
 		if err != nil {
 			return nil, unreadable(err)
@@ -47,27 +43,39 @@ func readForm(r *http.Request, params url.Values) (*form, error) {
 		if left -= int64(len(data)); left < 0 {
 			return nil, refuse(codeBadArguments, "BAD_ARGUMENTS", "External tables are limited to %d bytes", maxForm)
 		}
-		name := part.FormName()
-		if part.FileName() == "" && name == "query" {
-			f.query += string(data)
-			continue
+		switch name := part.FormName(); {
+		case part.FileName() != "" || params.Has(name+"_structure") || params.Has(name+"_types"):
+			tables = append(tables, external{name: name, data: data})
+		case name == "query":
+			params.Set(name, params.Get(name)+string(data))
+		default:
+			params.Add(name, string(data))
 		}
-		e := external{name: name, structure: params.Get(name + "_structure"), format: params.Get(name + "_format"), data: data}
-		if types := params.Get(name + "_types"); e.structure == "" && types != "" {
-			var columns []string
-			for i, t := range splitArgs(types) {
-				columns = append(columns, fmt.Sprintf("_%d %s", i+1, t))
-			}
-			e.structure = strings.Join(columns, ", ")
-		}
-		if e.structure == "" {
-			return nil, refuse(codeBadArguments, "BAD_ARGUMENTS", "External table %q has neither %[1]s_structure nor %[1]s_types", name)
-		}
-		if e.format == "" {
-			e.format = "TabSeparated"
-		}
-		f.external = append(f.external, e)
 	}
+	for i := range tables {
+		if err := tables[i].describe(params); err != nil {
+			return nil, err
+		}
+	}
+	return tables, nil
+}
+
+func (e *external) describe(params url.Values) error {
+	e.structure, e.format = params.Get(e.name+"_structure"), params.Get(e.name+"_format")
+	if types := params.Get(e.name + "_types"); e.structure == "" && types != "" {
+		var columns []string
+		for i, t := range splitArgs(types) {
+			columns = append(columns, fmt.Sprintf("_%d %s", i+1, t))
+		}
+		e.structure = strings.Join(columns, ", ")
+	}
+	if e.structure == "" {
+		return refuse(codeBadArguments, "BAD_ARGUMENTS", "External table %q has neither %[1]s_structure nor %[1]s_types", e.name)
+	}
+	if e.format == "" {
+		e.format = "TabSeparated"
+	}
+	return nil
 }
 
 // create makes the table in the session and fills it.

@@ -2,10 +2,12 @@ package engine
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -85,10 +87,10 @@ func (f *front) serve(a *answer, r *http.Request, params url.Values) error {
 	}
 	defer release()
 	restore, err := q.prepare(s, params.Get("session_id") != "")
+	defer restore()
 	if err != nil {
 		return err
 	}
-	defer restore()
 	defer f.killOnLeave(r.Context(), q.mark)()
 	if err := q.run(s, a); err != nil {
 		return err
@@ -156,7 +158,8 @@ type request struct {
 	bound    []param
 	external []external
 	body     *bufio.Reader
-	readonly bool
+	readonly string // the setting, where it is not 0
+	guard    bool   // it is for the front to see to, and not for the engine
 }
 
 // reserved are the parameters of the URL that are not settings.
@@ -167,11 +170,19 @@ var reserved = map[string]bool{
 }
 
 func newRequest(r *http.Request, params url.Values, body io.Reader) (*request, error) {
-	q := &request{id: params.Get("query_id"), database: params.Get("database"), format: params.Get("default_format")}
+	var tables []external
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
+		var err error
+		if tables, err = readForm(r, params); err != nil {
+			return nil, err
+		}
+		body = strings.NewReader("")
+	}
+	q := &request{id: params.Get("query_id"), database: params.Get("database"), format: params.Get("default_format"), external: tables}
 	if q.id == "" {
 		q.id = rand.Text()
 	}
-	q.mark = q.id + "/" + rand.Text()
+	q.mark = q.id + "/" + rand.Text() // see killByID
 	if q.database == "" {
 		q.database = r.Header.Get("X-ClickHouse-Database")
 	}
@@ -179,20 +190,13 @@ func newRequest(r *http.Request, params url.Values, body io.Reader) (*request, e
 		q.format = r.Header.Get("X-ClickHouse-Format")
 	}
 	q.revision, _ = strconv.Atoi(params.Get("client_protocol_version"))
-	q.readonly = r.Method != http.MethodPost
-
+	if r.Method != http.MethodPost {
+		q.readonly = "2" // a GET changes nothing
+	}
 	if params.Get("decompress") == "1" {
 		body = newFrames(body)
 	}
-	sql := params.Get("query")
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
-		form, err := readForm(r, params)
-		if err != nil {
-			return nil, err
-		}
-		q.external, body, sql = form.external, strings.NewReader(""), form.query
-	}
-	if sql != "" {
+	if sql := params.Get("query"); sql != "" {
 		// A statement in the URL goes on in the body, after a line break.
 		body = io.MultiReader(strings.NewReader(sql+"\n"), body)
 	}
@@ -201,6 +205,10 @@ func newRequest(r *http.Request, params url.Values, body io.Reader) (*request, e
 		value := values[len(values)-1]
 		if bound, ok := strings.CutPrefix(name, "param_"); ok {
 			q.bound = append(q.bound, param{bound, value})
+		} else if name == "readonly" {
+			if value != "0" {
+				q.readonly = value
+			}
 		} else if !reserved[name] && !q.describesExternal(name) {
 			q.settings = append(q.settings, param{name, value})
 		}
@@ -226,8 +234,9 @@ func (q *request) prepare(s *session, goesOn bool) (restore func(), err error) {
 		if restore, err = q.remember(s); err != nil {
 			return restore, err
 		}
-	} else if q.readonly {
-		set = append(set, "readonly = 2") // a GET changes nothing
+		q.guard = true // the engine would not take it back after the request
+	} else if q.readonly != "" {
+		set = append(set, "readonly = "+quote(q.readonly))
 	}
 	if q.database != "" {
 		if _, _, err := s.run("USE "+quoteName(q.database), "Null"); err != nil {
@@ -240,6 +249,9 @@ func (q *request) prepare(s *session, goesOn bool) (restore func(), err error) {
 		}
 	}
 	_, _, err = s.run("SET "+strings.Join(set, ", "), "Null")
+	if goesOn && len(q.settings) == 0 && err != nil && asException(err).code == errReadonly.code {
+		err = nil // its client made the session readonly: this statement cannot be marked, and so not be killed
+	}
 	return restore, err
 }
 
@@ -251,6 +263,9 @@ func (q *request) run(s *session, a *answer) error {
 		return err
 	}
 	if st.insert {
+		if q.guard && q.readonly != "" {
+			return errReadonly
+		}
 		_, _ = q.body.Discard(st.data)
 		return q.insert(s, a, st)
 	}
@@ -265,6 +280,9 @@ func (q *request) run(s *session, a *answer) error {
 		if st, err = readStatement(string(text)); err != nil {
 			return err
 		}
+	}
+	if q.guard && q.readonly != "" && !readsOnly(string(text), q.readonly == "2") {
+		return errReadonly
 	}
 	if st.format == "" {
 		st.format = q.format
@@ -324,9 +342,17 @@ var byBlocks = map[string]bool{
 }
 
 func (q *request) stream(s *session, a *answer, st statement) error {
+	sent, err := q.streamBlocks(s, a, st)
+	if err == nil && sent == 0 && st.format == "Native" {
+		return q.writeHeader(s, a, st.sql)
+	}
+	return err
+}
+
+func (q *request) streamBlocks(s *session, a *answer, st statement) (sent int, err error) {
 	rows, err := s.stream(st.sql, st.format, q.bound)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	finished := false
 	defer func() { rows.close(finished) }()
@@ -334,20 +360,43 @@ func (q *request) stream(s *session, a *answer, st statement) error {
 	for {
 		out, _, err := rows.next()
 		if err != nil {
-			return err
+			return sent, err
 		}
 		if len(out) == 0 {
 			finished = true
 			if len(pending) > 0 {
-				return errShort
+				return sent, errShort
 			}
-			return nil
+			return sent, nil
 		}
+		sent += len(out)
 		pending = append(pending, out...)
 		if err := q.writeBlocks(a, st.format, &pending); err != nil {
-			return err
+			return sent, err
 		}
 	}
+}
+
+// writeHeader sends the block without rows that says which columns an empty result
+// has: the engine leaves it out, and clients take the names and types from it. A
+// limit of the request that forbids the description leaves it out again.
+func (q *request) writeHeader(s *session, a *answer, sql string) error {
+	out, _, err := s.run("DESCRIBE TABLE ("+withoutFormat(sql)+")", "JSONCompactEachRow", q.bound...)
+	if err != nil {
+		return nil
+	}
+	var names, types []string
+	for lines := json.NewDecoder(bytes.NewReader(out)); ; {
+		var column []string // name, type, what does not matter here
+		if err := lines.Decode(&column); err == io.EOF {
+			break
+		} else if err != nil {
+			return err
+		}
+		names, types = append(names, column[0]), append(types, column[1])
+	}
+	block := emptyBlock(names, types)
+	return q.write(a, "Native", &block)
 }
 
 // write sends the whole output of a statement.

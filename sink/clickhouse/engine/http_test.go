@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ClickHouse/ch-go/compress"
 	"github.com/andybalholm/brotli"
@@ -401,6 +403,124 @@ func TestNamedSessions(t *testing.T) {
 	must(id+"&close_session=1", "SELECT 1", "1\n")
 	if status, code, _ := c.do(id+"&session_check=1", strings.NewReader("SELECT 1")); status != 404 || code != "372" {
 		t.Errorf("a closed session: %d %s", status, code)
+	}
+}
+
+// A request's readonly ends with the request, also in a session that goes on.
+func TestReadonlySessions(t *testing.T) {
+	c := newCurl(t)
+	id := "session_id=" + c.db
+	get := c
+	get.method = http.MethodGet
+	for i, try := range []struct {
+		c           curl
+		params, sql string
+		code        string
+	}{
+		{c, id, "CREATE TEMPORARY TABLE tt (a Int8)", ""},
+		{c, id + "&readonly=1", "SELECT count() FROM tt", ""},
+		{c, id + "&readonly=1", "INSERT INTO tt VALUES (1)", "164"},
+		{c, id + "&readonly=1", "INSERT INTO tt SELECT 1", "164"},
+		{c, id + "&readonly=1", "SELECT 1 SETTINGS max_threads = 1", "164"},
+		{c, id + "&readonly=2", "SELECT 1 SETTINGS max_threads = 1", ""},
+		{c, id + "&readonly=2", "DROP TABLE tt", "164"},
+		{get, id + "&query=INSERT+INTO+tt+SELECT+1", "", "164"},
+		{get, id + "&query=SELECT+count()+FROM+tt", "", ""},
+		{c, id + "&readonly=0", "INSERT INTO tt VALUES (1)", ""},
+		{c, id, "SET readonly = 1", ""},
+		{c, id, "SELECT count() FROM tt", ""},
+		{c, id, "CREATE TABLE t (a Int8) ENGINE = Memory", "164"},
+		{c, id, "SET readonly = 0", "164"},
+		{c, "", "SELECT 1", ""},
+	} {
+		if status, code, text := try.c.do(try.params, strings.NewReader(try.sql)); code != try.code || (code == "") != (status == 200) {
+			t.Errorf("%d %s %s: %d %s %s", i, try.params, try.sql, status, code, text)
+		}
+	}
+}
+
+// Fields of a form are parameters, a file is a table.
+func TestForms(t *testing.T) {
+	c := newCurl(t)
+	send := func(fields, files map[string]string) string {
+		t.Helper()
+		var body bytes.Buffer
+		form := multipart.NewWriter(&body)
+		for name, data := range files {
+			w, err := form.CreateFormFile(name, name+".tsv")
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.WriteString(w, data)
+		}
+		for name, value := range fields {
+			form.WriteField(name, value)
+		}
+		form.Close()
+		c.header = http.Header{"Content-Type": {form.FormDataContentType()}}
+		_, code, text := c.do("", &body)
+		return code + " " + text
+	}
+	long := strings.Repeat("x", 200_000)
+	for i, try := range []struct {
+		fields, files map[string]string
+		want          string
+	}{
+		{map[string]string{"query": "SELECT length({s:String}), getSetting('max_block_size')", "param_s": long, "max_block_size": "77"}, nil, " 200000\t77\n"},
+		{map[string]string{"query": "SELECT sum(a), any(b) FROM e WHERE a > {n:UInt8}", "param_n": "1", "e_structure": "a UInt8, b String"}, map[string]string{"e": "1\tx\n2\ty\n3\ty\n"}, " 5\ty\n"},
+		{map[string]string{"query": "SELECT _1 FROM e FORMAT CSV", "e_types": "String", "e_format": "CSV"}, map[string]string{"e": "\"a\"\"b\"\n"}, " \"a\"\"b\"\n"},
+		{map[string]string{"query": "SELECT 1", "no_such_setting": "1"}, nil, "115"},
+		{map[string]string{"query": "SELECT 1"}, map[string]string{"e": "1\n"}, "36"},
+	} {
+		if got := send(try.fields, try.files); got != try.want && !strings.HasPrefix(got, try.want+" Code") {
+			t.Errorf("%d: %.200s", i, got)
+		}
+	}
+}
+
+func TestKillByQueryID(t *testing.T) {
+	c := newCurl(t)
+	ended := make(chan string)
+	go func() {
+		_, code, _ := c.do("query_id=mine/"+c.db, strings.NewReader("SELECT count() FROM system.numbers WHERE sipHash64(number) = 1"))
+		ended <- code
+	}()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) { // the engine is another process
+		if got := c.query("KILL QUERY WHERE query_id = 'mine/" + c.db + "' SYNC"); got != "" {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the statement is not found by its id")
+		}
+	}
+	if code := <-ended; code != "394" {
+		t.Errorf("the killed statement ended with code %q", code)
+	}
+}
+
+// An empty result says which columns it has.
+func TestEmptyResults(t *testing.T) {
+	c := newCurl(t)
+	for sql, want := range map[string]string{
+		"SELECT 1 AS a WHERE 0 FORMAT Native":                                    "\x01\x00\x01a\x05UInt8",
+		"SELECT toLowCardinality('x') AS `b`, 2 WHERE 0 FORMAT Native -- end":    "\x02\x00\x01b\x16LowCardinality(String)\x012\x05UInt8",
+		"WITH 1 AS x SELECT x WHERE x > 1 FORMAT Native SETTINGS max_threads=1;": "\x01\x00\x01x\x05UInt8",
+	} {
+		if got := c.query(sql); got != want {
+			t.Errorf("%s: %q, want %q", sql, got, want)
+		}
+	}
+	conn := connect(t, "lz4")
+	rows, err := conn.Query(t.Context(), "SELECT 1 AS a, map('k', [toLowCardinality('v')]) AS b WHERE 0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	if got := fmt.Sprint(rows.Columns(), rows.Next(), rows.Err()); got != "[a b] false <nil>" {
+		t.Error(got)
+	}
+	if kinds := rows.ColumnTypes(); len(kinds) != 2 || kinds[1].DatabaseTypeName() != "Map(String, Array(LowCardinality(String)))" {
+		t.Errorf("types %v", kinds)
 	}
 }
 

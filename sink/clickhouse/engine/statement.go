@@ -25,11 +25,14 @@ func readStatement(text string) (statement, error) {
 		return readInsert(&sc)
 	}
 	s := statement{sql: text, rows: t.is("SELECT") || t.is("WITH") || t.is("FROM")}
+	if t.is("KILL") {
+		s.sql = killByID(text)
+	}
 	for ; t.text != ""; t = sc.next() {
 		switch {
 		case t.is("FORMAT") && t.depth <= 0:
-			if name := sc.peek(); name.word {
-				s.format = name.text
+			if name, ok := sc.formatName(); ok {
+				s.format = name
 			}
 		case t.is("INSERT") && t.depth <= 0:
 			s.rows = false // WITH ... INSERT
@@ -39,6 +42,73 @@ func readStatement(text string) (statement, error) {
 		}
 	}
 	return s, nil
+}
+
+// readsOnly says that a statement changes nothing, and no setting either unless that
+// is allowed.
+func readsOnly(text string, settings bool) bool {
+	sc := scanner{text: text}
+	t := sc.next()
+	for t.is("(") {
+		t = sc.next()
+	}
+	switch strings.ToUpper(t.text) {
+	case "SELECT", "WITH", "FROM", "SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "USE":
+	case "SET":
+		return settings
+	default:
+		return false
+	}
+	for ; t.text != ""; t = sc.next() {
+		switch {
+		case t.is("INSERT"):
+			return false
+		case t.is("SETTINGS") && sc.peek().word && !settings:
+			return false
+		}
+	}
+	return true
+}
+
+// formatName is the name after the word FORMAT, if that is the clause: a column may
+// have the same name.
+func (sc *scanner) formatName() (string, bool) {
+	ahead := *sc
+	name, after := ahead.next(), ahead.next()
+	return name.text, name.word && (after.text == "" || after.is(";") || after.is("SETTINGS"))
+}
+
+// killByID makes a KILL QUERY find statements by the ids that clients gave them.
+// The engine gives statements ids of its own and has the client's in the mark, in
+// front of a slash and 26 letters.
+func killByID(text string) string {
+	const id = "substring(Settings['log_comment'], 1, length(Settings['log_comment']) - 27)"
+	var b strings.Builder
+	copied, sc := 0, scanner{text: text}
+	for t := sc.next(); t.text != ""; t = sc.next() {
+		if strings.Trim(t.text, "`\"") == "query_id" {
+			b.WriteString(text[copied:t.start] + id)
+			copied = sc.at
+		}
+	}
+	return b.String() + text[copied:]
+}
+
+// withoutFormat is a SELECT as it can stand in brackets.
+func withoutFormat(text string) string {
+	var b strings.Builder
+	copied, sc := 0, scanner{text: text}
+	for t := sc.next(); t.text != ""; t = sc.next() {
+		_, format := sc.formatName()
+		if format = format && t.is("FORMAT"); t.depth == 0 && (format || t.is(";")) {
+			b.WriteString(text[copied:t.start])
+			if format {
+				sc.next()
+			}
+			copied = sc.at
+		}
+	}
+	return b.String() + text[copied:] + "\n" // what is left may end in a comment
 }
 
 // readInsert reads on after the word INSERT.

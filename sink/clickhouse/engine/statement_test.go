@@ -14,6 +14,8 @@ func TestReadStatement(t *testing.T) {
 		"((SELECT 1)) UNION ALL SELECT 2 FORMAT TSV":                                        {rows: true, format: "TSV"},
 		"WITH 1 AS x SELECT x":                                                              {rows: true},
 		"WITH 1 AS x INSERT INTO t SELECT x":                                                {},
+		"SELECT format FROM t":                                                              {rows: true},
+		"SELECT format FROM t FORMAT TSV SETTINGS a = 1;":                                   {rows: true, format: "TSV"},
 		"DESCRIBE TABLE t FORMAT CSV":                                                       {format: "CSV"},
 		"CREATE TABLE t (a Int8) ENGINE = Memory":                                           {},
 		"INSERT INTO t (a, values) VALUES|(1)":                                              {sql: "INSERT INTO t (a, values) ", format: "Values", insert: true},
@@ -42,6 +44,42 @@ func TestReadStatement(t *testing.T) {
 	} {
 		if _, err := readStatement(text); err == nil || asException(err).code != code {
 			t.Errorf("%q: %v, want code %d", text, err, code)
+		}
+	}
+}
+
+func TestKillByID(t *testing.T) {
+	const id = "substring(Settings['log_comment'], 1, length(Settings['log_comment']) - 27)"
+	for text, want := range map[string]string{
+		"KILL QUERY WHERE query_id = 'query_id' SYNC":           "KILL QUERY WHERE " + id + " = 'query_id' SYNC",
+		"kill query where `query_id` in ('a') and query != 'b'": "kill query where " + id + " in ('a') and query != 'b'",
+		"KILL MUTATION WHERE table = 't'":                       "KILL MUTATION WHERE table = 't'",
+	} {
+		if st, err := readStatement(text); err != nil || st.sql != want {
+			t.Errorf("%s: %q, %v", text, st.sql, err)
+		}
+	}
+}
+
+func TestWithoutFormat(t *testing.T) {
+	for text, want := range map[string]string{
+		"SELECT 1 FORMAT Native":                              "SELECT 1 \n",
+		"SELECT format FROM t FORMAT Native SETTINGS a = 1 ;": "SELECT format FROM t  SETTINGS a = 1 \n",
+		"(SELECT 'FORMAT x;') -- FORMAT y":                    "(SELECT 'FORMAT x;') -- FORMAT y\n",
+	} {
+		if got := withoutFormat(text); got != want {
+			t.Errorf("%s: %q", text, got)
+		}
+	}
+}
+
+func TestReadsOnly(t *testing.T) {
+	for text, want := range map[string][2]bool{ // readonly = 1, readonly = 2
+		"SELECT 1": {true, true}, "((SELECT Settings['a'] FROM t))": {true, true}, "WITH 1 AS x SELECT x": {true, true}, "/* INSERT */ show tables": {true, true},
+		"SELECT 1 SETTINGS a = 1": {false, true}, "SET a = 1": {false, true}, "": {}, "WITH 1 AS x INSERT INTO t SELECT x": {}, "DROP TABLE t": {}, "KILL QUERY WHERE 1": {},
+	} {
+		if got := [2]bool{readsOnly(text, false), readsOnly(text, true)}; got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
 		}
 	}
 }
