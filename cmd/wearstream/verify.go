@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -71,16 +70,13 @@ func (c *verifyCmd) config(e *env) (verify.Config, error) {
 		brokers, cell, objects = brokersAt(at, e), at.Cell, at.Objects
 		c.ClickHouse = clickhouseFlags(at.clickhouse())
 	}
-	folder, ok := strings.CutPrefix(objects, "file://")
-	if !ok && strings.Contains(objects, "://") {
-		return verify.Config{}, usage(errors.New("objects: this version verifies a folder (file:///DIR)"))
-	}
-	if _, err := os.Stat(folder); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return verify.Config{}, err
+	objects = strings.TrimPrefix(objects, "file://")
+	if strings.Contains(objects, "://") && !strings.HasPrefix(objects, "s3://") {
+		return verify.Config{}, usage(errors.New("objects: name a folder (file:///DIR) or s3://BUCKET/PREFIX"))
 	}
 	const slack = 30 * time.Second // ticks, writes, what a busy machine takes
 	return verify.Config{
-		Cell: cell, Kafka: brokers.Options(), Objects: folder, Acked: c.Acked, Now: time.Now(),
+		Cell: cell, Kafka: brokers.Options(), Objects: objects, Acked: c.Acked, Now: time.Now(),
 		Due: verify.Due{Landing: c.Cut + slack, Idle: c.Idle + slack, Tables: slack},
 		Progress: func(step string, done, total int) {
 			e.log.Debug("verify", "step", step, "done", done, "total", total)

@@ -2,12 +2,8 @@ package verify
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -24,32 +20,12 @@ type object struct {
 	span
 }
 
-// list returns the objects below a folder in the order of their paths.
-func list(root string) ([]string, error) {
-	var paths []string
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // it went while we looked, or was never made
-		}
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".parquet") {
-			return err
-		}
-		rel, err := filepath.Rel(root, path)
-		paths = append(paths, filepath.ToSlash(rel))
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list objects: %w", err)
-	}
-	return paths, nil
-}
-
 // eachObject gives every object below a folder to take. One that cannot be read
 // is a finding. So is one that stands under another name than it says: a copy
 // of an object that is there counts as its rows twice, and is not taken.
 func (v *verifier) eachObject(ctx context.Context, kind string, take func(*object) error) error {
-	root := filepath.Join(v.Objects, v.Cell, filepath.FromSlash(kind))
-	paths, err := list(root)
+	root := v.Cell + "/" + kind
+	paths, err := v.store.list(ctx, root)
 	if err != nil {
 		return err
 	}
@@ -61,7 +37,7 @@ func (v *verifier) eachObject(ctx context.Context, kind string, take func(*objec
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := v.withObject(root, path, func(o *object) error {
+		err := v.withObject(ctx, root, path, func(o *object) error {
 			proper := o.proper()
 			switch {
 			case proper == path:
@@ -83,22 +59,18 @@ func (v *verifier) eachObject(ctx context.Context, kind string, take func(*objec
 
 // withObject opens an object, checks that its rows are those that it was written
 // with, and gives it to take. The library may panic on what is damaged.
-func (v *verifier) withObject(root, path string, take func(*object) error) (err error) {
+func (v *verifier) withObject(ctx context.Context, root, path string, take func(*object) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	f, err := os.Open(filepath.Join(root, filepath.FromSlash(path)))
+	r, size, done, err := v.store.open(ctx, root+"/"+path)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	pf, err := parquet.OpenFile(f, info.Size())
+	defer done()
+	pf, err := parquet.OpenFile(r, size)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 type Config struct {
 	Cell       string
 	Kafka      []kgo.Opt     // how to reach the log
-	Objects    string        // folder of the object store
+	Objects    string        // the object store: a folder, or s3://BUCKET/PREFIX
 	ClickHouse driver.Conn   // nil: tables, windows and feature rows are not looked at
 	Acked      string        // file of acknowledged batches, one JSON line each; empty: none
 	Now        time.Time     // what is younger than Due is not missing yet
@@ -42,6 +42,10 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	v := &verifier{
 		Config: cfg, r: &Report{Explained: map[string]int{}, Findings: []string{}},
 		partitions: map[place]*partition{}, rows: map[rowKey]*row{},
+	}
+	var err error
+	if v.store, err = openStore(ctx, cfg.Objects); err != nil {
+		return nil, err
 	}
 	// The order matters: see the package's documentation.
 	acked, err := v.readAcked()
@@ -72,6 +76,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 type verifier struct {
 	Config
 	r          *Report
+	store      store
 	partitions map[place]*partition // device, quarantine and features, of all logs
 	columns    []column             // of windows
 	rows       map[rowKey]*row      // feature rows
