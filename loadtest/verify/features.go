@@ -110,7 +110,7 @@ func (v *verifier) known(names []string) error {
 // loggedRows takes a committed record of features.v1.
 func (v *verifier) loggedRows(p *partition, r *kgo.Record) error {
 	m := &message{offset: r.Offset, appended: r.Timestamp, headers: headers(r)}
-	rec := m.record(p)
+	rec := m.record(p, nil)
 	p.records[r.Offset] = rec
 	if v.ClickHouse == nil || m.headers[wire.HeaderSchema] != wire.RowsWindows {
 		return nil

@@ -21,8 +21,7 @@ const (
 	atEnd      = 6
 	atRepeat   = 9
 	atConflict = 10
-	atGarbage  = 12
-	produced   = 15
+	atMissing  = 13
 )
 
 func (w *world) produce() {
@@ -45,4 +44,14 @@ func (w *world) produce() {
 	clear(missing.XYZ[200*6 : 210*6])
 	w.put(wire.TopicDevice, w.samples("w2/left", missing.Append(nil)), w.end("w2/left", 1, 2))
 	w.put(wire.TopicQuarantine, w.refused("too much"))
+	w.ticks(3)
+}
+
+// ticks lets the log run on.
+func (w *world) ticks(n int) {
+	w.t.Helper()
+	for range n {
+		w.put(wire.TopicDevice, w.tick())
+		w.clock = w.clock.Add(9 * time.Second)
+	}
 }

@@ -72,7 +72,7 @@ func (o *object) records(p *partition) ([]*record, error) {
 			if row.Key != nil {
 				m.key = *row.Key
 			}
-			records = append(records, m.record(p))
+			records = append(records, m.record(p, nil))
 		}
 		switch {
 		case err == io.EOF && int64(len(records)) == o.NumRows():
@@ -124,12 +124,14 @@ const pause = 10 * time.Second
 func (v *verifier) ages(p *partition, records []*record) {
 	age, later := time.Duration(0), v.Now
 	for _, rec := range slices.Backward(records) {
-		gap := max(0, later.Sub(rec.appended))
-		if p.present {
-			gap = min(gap, pause)
+		if rec.appended.Before(later) {
+			gap := later.Sub(rec.appended)
+			if p.present {
+				gap = min(gap, pause)
+			}
+			age += gap
+			later = rec.appended
 		}
-		age += gap
-		later = rec.appended
 		rec.age = age
 	}
 	if n := len(records); p.present && n > 0 && !v.stalled && v.Now.Sub(records[n-1].appended) > time.Minute {

@@ -192,13 +192,13 @@ func (v *verifier) logged(p *partition, r *kgo.Record) error {
 		return v.loggedRows(p, r)
 	}
 	m := &message{offset: r.Offset, appended: r.Timestamp, key: text(r.Key), headers: headers(r), payload: r.Value}
-	rec, have := m.record(p), p.records[r.Offset]
-	if rec.logged = true; have != nil {
+	have := p.records[r.Offset]
+	rec := m.record(p, have)
+	if have != nil && rec != have {
 		rec.landed = have.landed
-		if rec.digest != have.digest {
-			v.r.unexplained("landing of %s has another record at offset %d than the log", p, r.Offset)
-		}
+		v.r.unexplained("landing of %s has another record at offset %d than the log", p, r.Offset)
 	}
+	rec.logged = true
 	p.records[r.Offset] = rec
 	return nil
 }

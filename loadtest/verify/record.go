@@ -75,10 +75,14 @@ type message struct {
 	payload  []byte
 }
 
-// record reads what a message says of itself.
-func (m *message) record(p *partition) *record {
+// record reads what a message says of itself, unless that is known.
+func (m *message) record(p *partition, known *record) *record {
 	sum := sha256.Sum256(m.payload)
-	r := &record{at: p, offset: m.offset, appended: m.appended, digest: m.digest(sum), tick: m.headers[wire.HeaderKind] == wire.KindTick}
+	digest := m.digest(sum)
+	if known != nil && known.digest == digest {
+		return known
+	}
+	r := &record{at: p, offset: m.offset, appended: m.appended, digest: digest, tick: m.headers[wire.HeaderKind] == wire.KindTick}
 	switch {
 	case r.tick:
 	case p.topic == wire.TopicQuarantine:

@@ -32,8 +32,8 @@ func TestClean(t *testing.T) {
 	w.wants(r, 0, 0, 0, "")
 	w.explains(r, clean)
 	got := []int{r.Records, r.Batches, r.Acked, r.Landed, r.Objects, r.Rows, r.Windows}
-	// 15 + 3 records; windows of 5, 60 and 900 s: 12 + 1 + 1 of w1, 3 + 1 + 1 of w2.
-	if want := []int{18, 9, 2, 18, 4, 19, 19}; !slices.Equal(got, want) {
+	// 18 + 3 records; windows of 5, 60 and 900 s: 12 + 1 + 1 of w1, 3 + 1 + 1 of w2.
+	if want := []int{21, 9, 2, 21, 4, 19, 19}; !slices.Equal(got, want) {
 		t.Errorf("records, batches, acked, landed, objects, rows, windows: %v, want %v", got, want)
 	}
 }
@@ -58,13 +58,15 @@ func run(t *testing.T, all []tampering) {
 	for _, tt := range all {
 		t.Run(tt.name, func(t *testing.T) {
 			w := *w
-			w.t = t
+			w.t, w.changed, w.viewless = t, false, false
 			w.branch(objects)
 			tt.do(&w)
 			r := w.verify()
 			w.wants(r, tt.lost, tt.doubled, tt.unexplained, tt.finding)
 			w.explains(r, clean)
-			w.restore()
+			if w.changed {
+				w.restore()
+			}
 		})
 	}
 }
@@ -78,7 +80,9 @@ func (w *world) restore() {
 		w.exec("TRUNCATE TABLE %s", table)
 		w.exec("INSERT INTO %s SELECT * FROM kept_%s SETTINGS insert_deduplicate = 0", table, table)
 	}
-	w.migrate() // views
+	if w.viewless {
+		w.migrate()
+	}
 }
 
 // branch goes on with a copy of the objects.
@@ -126,7 +130,7 @@ func TestLanding(t *testing.T) {
 	t.Parallel()
 	run(t, []tampering{
 		{"object deleted", func(w *world) { w.remove(w.object(wire.TopicDevice, 7)) }, 7, 0, 0, "offset 7 of device.v1/0"},
-		{"last object deleted", func(w *world) { w.remove(w.object(wire.TopicDevice, 14)) }, 1, 0, 0, "is not in landing after"},
+		{"last object deleted", func(w *world) { w.remove(w.object(wire.TopicDevice, 14)) }, 4, 0, 0, "is not in landing after"},
 		{"object of quarantine deleted", func(w *world) { w.remove(w.object(wire.TopicQuarantine, 0)) }, 3, 0, 0, "quarantine.v1"},
 		{"payload changed", func(w *world) {
 			w.reland(2, func(r *stream.Record) { r.Value = append(slices.Clone(r.Value), 0) })
@@ -169,9 +173,9 @@ func TestLanding(t *testing.T) {
 		}, 0, 0, 1, "overlap in offsets 5..7"},
 		{"record of nowhere", func(w *world) {
 			cut := w.written[wire.TopicDevice][2]
-			cut.First, cut.Next = 15, 16
+			cut.First, cut.Next = 18, 19
 			cut.Records = []stream.Record{cut.Records[0]}
-			cut.Records[0].Offset = 15
+			cut.Records[0].Offset = 18
 			w.write(w.folder, cut)
 		}, 0, 0, 1, "is in landing and not readable in the log"},
 	})
@@ -256,7 +260,7 @@ func TestWindows(t *testing.T) {
 			w.copy(w.longest(), to)
 		}, 0, 0, 1, "where readers of its window and date do not look"},
 		{"row with other bytes in an object", func(w *world) {
-			w.swap(w.longest(), w.altered(3, func(b *wire.SampleBatch) { b.XYZ[0]++ }))
+			w.swap(w.longest(), w.altered(atFirst+3, func(b *wire.SampleBatch) { b.XYZ[0]++ }))
 		}, 0, 0, 1, "other bytes in the log than elsewhere"},
 	})
 }

@@ -29,7 +29,7 @@ type truth struct {
 	broken   []*record          // samples that cannot be decoded
 	ends     map[word][]*record // by sensor
 	refusals []*record
-	sources  map[string]*record // first refusal by what it refuses
+	sources  map[string]*record // a refusal by what it refuses
 }
 
 func (v *verifier) newTruth() *truth {
@@ -84,13 +84,16 @@ func (v *verifier) source(r *record) string {
 // what cannot be decoded.
 func (v *verifier) judgeBatches(t *truth) {
 	v.r.Batches = len(t.names)
+	type once struct{ log, source string }
+	seen := map[once]bool{}
 	for _, rec := range t.refusals {
 		source := rec.refusal.source + " " + rec.refusal.sum
-		switch have := t.sources[source]; {
+		one := once{rec.at.log, source}
+		switch {
 		case rec.refusal.source == "":
 			v.r.explain(ClassQuarantined, 1) // by the gateway
-		case have == nil:
-			t.sources[source] = rec
+		case !seen[one]:
+			seen[one], t.sources[source] = true, rec
 			v.r.explain(ClassQuarantined, 1)
 		case v.embedded:
 			v.r.explain(ClassEmbeddedRepeat, 1)

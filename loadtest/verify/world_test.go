@@ -41,20 +41,22 @@ var recorded = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // world is a small one with everything real in it: the embedded log, the operator
 // and both sinks, driven by hand.
 type world struct {
-	t       testing.TB
-	broker  *kafka.Broker
-	cl      *kgo.Client
-	logs    map[string]stream.LogID
-	began   time.Time // append time of the first record
-	clock   time.Time // of the next one
-	objects string
-	folder  stream.Sink
-	conn    driver.Conn
-	tables  stream.Sink
-	migrate func()
-	stored  map[string]int64        // next offset by topic and partition
-	written map[string][]stream.Cut // by topic
-	cut     int                     // records in a cut
+	t        testing.TB
+	broker   *kafka.Broker
+	cl       *kgo.Client
+	logs     map[string]stream.LogID
+	began    time.Time // append time of the first record
+	clock    time.Time // of the next one
+	objects  string
+	folder   stream.Sink
+	conn     driver.Conn
+	tables   stream.Sink
+	migrate  func()
+	changed  bool                    // tables, by hand,
+	viewless bool                    // views among them
+	stored   map[string]int64        // next offset by topic and partition
+	written  map[string][]stream.Cut // by topic
+	cut      int                     // records in a cut
 
 	verify.Config
 }
@@ -216,7 +218,7 @@ func (w *world) process() {
 // apply is what the operator makes of records.
 func (w *world) apply(records []stream.Record) outbox {
 	w.t.Helper()
-	op, err := device.New(device.Config{Cell: cell, Set: features.Core, Memory: device.DefaultMemory}, prometheus.NewRegistry())(0, nil, nil)
+	op, err := device.New(device.Config{Cell: cell, Set: features.Core, Memory: device.DefaultMemory}, prometheus.NewRegistry())(0, nil, history(records))
 	must(w.t, err)
 	var out outbox
 	for _, r := range records {
@@ -226,13 +228,29 @@ func (w *world) apply(records []stream.Record) outbox {
 	return out
 }
 
-// altered are the records of device.v1 with one batch of w1 changed.
-func (w *world) altered(seq int, change func(*wire.SampleBatch)) []stream.Record {
+// history gives records again.
+type history []stream.Record
+
+func (h history) Read(_ context.Context, offsets []int64, yield func(stream.Record) error) error {
+	for _, r := range h {
+		if !slices.Contains(offsets, r.Offset) {
+			continue
+		}
+		if err := yield(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// altered are the records of device.v1 with one batch changed.
+func (w *world) altered(offset int, change func(*wire.SampleBatch)) []stream.Record {
 	w.t.Helper()
 	records := w.read(wire.TopicDevice, 0)
-	b := batchOf("", 1, seq, recorded.Add(time.Duration(seq)*10*time.Second))
+	b, err := wire.Decode(slices.Clone(records[offset].Value))
+	must(w.t, err)
 	change(b)
-	records[atFirst+seq].Value = b.Append(nil)
+	records[offset].Value = b.Append(nil)
 	return records
 }
 
@@ -340,6 +358,8 @@ func (w *world) explains(r *verify.Report, want map[string]int) {
 // exec changes the database.
 func (w *world) exec(sql string, args ...any) {
 	w.t.Helper()
+	w.changed = true
+	w.viewless = w.viewless || strings.Contains(sql, " VIEW ")
 	must(w.t, w.conn.Exec(context.Background(), fmt.Sprintf(sql, args...)))
 }
 
