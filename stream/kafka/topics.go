@@ -74,11 +74,8 @@ func Ensure(ctx context.Context, cl *kgo.Client, cell string, topics []wire.Topi
 			return nil, fmt.Errorf("create topic %s: %w", names[i], err)
 		}
 	}
-	if err := settle(ctx, adm, names); err != nil {
-		return nil, err
-	}
 	ids := make(map[string]stream.LogID, len(topics))
-	return ids, verify(ctx, adm, cell, topics, replication, ids)
+	return ids, settled(ctx, func() error { return verify(ctx, adm, cell, topics, replication, ids) })
 }
 
 // verify compares existing topics with what they should be and adds their ids.
@@ -121,16 +118,13 @@ func create(ctx context.Context, adm *kadm.Client, name string, t wire.Topic, re
 	return err
 }
 
-// settle waits until the broker that is asked knows all topics: each learns of a
-// new one in its own time.
-func settle(ctx context.Context, adm *kadm.Client, names []string) error {
+// settled looks again while a broker that is asked does not know a topic: each
+// learns of a new one in its own time, and any of them may be asked next.
+func settled(ctx context.Context, look func() error) error {
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		present, err := adm.ListTopics(ctx, names...)
-		if err == nil {
-			err = present.Error()
-		}
-		if err != nil {
-			err = fmt.Errorf("list topics: %w", err)
+		err := look()
+		if err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+			err = backoff.Permanent(err)
 		}
 		return struct{}{}, err
 	}, backoff.WithBackOff(backoff.NewConstantBackOff(100*time.Millisecond)), backoff.WithMaxElapsedTime(30*time.Second))
