@@ -1,17 +1,20 @@
 package device
 
 import (
+	"cmp"
 	"context"
 	"math"
+	"slices"
 	"time"
 
+	"github.com/wearstream/wearstream/features"
 	"github.com/wearstream/wearstream/stream"
 	"github.com/wearstream/wearstream/stream/window"
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
-// assign takes an assignment record. Windows that were handed out under another
-// assignment are handed out again.
+// assign takes an assignment record. Windows that were handed out and say
+// otherwise are handed out again; the same word again changes nothing.
 func (o *operator) assign(ctx context.Context, r stream.Record, out stream.Output) error {
 	a, err := wire.DecodeAssignment(r.Value)
 	if err != nil {
@@ -24,9 +27,16 @@ func (o *operator) assign(ctx context.Context, r stream.Record, out stream.Outpu
 		Study: a.Study, Participant: a.Participant, Side: a.Side,
 		From: nanos(a.From, math.MinInt64), To: nanos(a.To, window.MaxTime),
 	}
-	s.head.Assignments = append(s.head.Assignments, own)
-	s.head.Restated = append(s.head.Restated, restated{From: own.From, To: own.To})
-	return o.restate(ctx, s, out)
+	was := overlay(&s.head.Assignments, own)
+	until := s.handedUntil()
+	for _, old := range was {
+		// Nothing was handed out behind until, so it needs no other word.
+		if old.To = min(old.To, until); old.From < old.To && !old.says(own) {
+			s.toRestate(old)
+		}
+	}
+	left := atOnce
+	return o.goOn(ctx, s, &left, out)
 }
 
 func nanos(t time.Time, zero int64) int64 {
@@ -36,42 +46,143 @@ func nanos(t time.Time, zero int64) int64 {
 	return t.UnixNano()
 }
 
-// assigned is the assignment in force at a time: the last record that covers it.
-func (s *sensor) assigned(t int64) assignment {
-	for i := len(s.head.Assignments) - 1; i >= 0; i-- {
-		if a := s.head.Assignments[i]; a.From <= t && t < a.To {
+func (a assignment) says(b assignment) bool {
+	return a.Study == b.Study && a.Participant == b.Participant && a.Side == b.Side
+}
+
+// at is what a list of disjoint assignments says of a time.
+func at(list []assignment, t int64) assignment {
+	for _, a := range list {
+		if a.From <= t && t < a.To {
 			return a
 		}
 	}
 	return assignment{}
 }
 
-// restatedAtOnce bounds the windows that one record hands out again, so that the
-// assignment of a long history does not outlast its transaction.
-const restatedAtOnce = 2000
-
-// restate hands out the next windows whose assignment changed. The rest follows
-// with the next records and ticks.
-func (o *operator) restate(ctx context.Context, s *sensor, out stream.Output) error {
-	if len(s.head.Restated) == 0 {
-		return nil
-	}
-	o.touched[s.name] = s
-	r := &s.head.Restated[0]
-	due, next := s.ledger.HandedOut(r.From, r.To, restatedAtOnce)
-	for _, k := range due {
-		p := s.pending[k]
-		if p == nil {
-			p = &pending{Key: k, Since: o.clock, Boot: o.boot(s, k), Old: 1}
-			s.pending[k] = p
+// overlay puts a over a list of disjoint, ascending assignments, and answers what
+// lay below it, gaps as assignments of nobody.
+func overlay(list *[]assignment, a assignment) (below []assignment) {
+	var over []assignment
+	next := a.From
+	for _, old := range *list {
+		if left := old; left.From < a.From {
+			left.To = min(old.To, a.From)
+			over = append(over, left)
 		}
-		p.Force = true
-		if err := o.emit(ctx, s, k, out); err != nil {
+		if right := old; a.To < right.To {
+			right.From = max(old.From, a.To)
+			over = append(over, right)
+		}
+		old.From, old.To = max(old.From, a.From), min(old.To, a.To)
+		if old.From >= old.To {
+			continue
+		}
+		if next < old.From {
+			below = append(below, assignment{From: next, To: old.From})
+		}
+		below = append(below, old)
+		next = old.To
+	}
+	if next < a.To {
+		below = append(below, assignment{From: next, To: a.To})
+	}
+	over = append(over, a)
+	slices.SortFunc(over, func(a, b assignment) int { return cmp.Compare(a.From, b.From) })
+	*list = over[:1]
+	for _, a := range over[1:] {
+		if last := &(*list)[len(*list)-1]; last.To == a.From && last.says(a) {
+			last.To = a.To
+		} else {
+			*list = append(*list, a)
+		}
+	}
+	return below
+}
+
+// toRestate notes that the windows in an interval say what is no longer so. Where
+// that is known already, they say what they said then.
+func (s *sensor) toRestate(old assignment) {
+	rest := []assignment{old}
+	for _, q := range s.head.Restated {
+		var left []assignment
+		for _, r := range rest {
+			if before := r; before.From < q.From {
+				before.To = min(r.To, q.From)
+				left = append(left, before)
+			}
+			if after := r; q.To < after.To {
+				after.From = max(r.From, q.To)
+				left = append(left, after)
+			}
+		}
+		rest = left
+	}
+	s.head.Restated = append(s.head.Restated, rest...)
+}
+
+// handedUntil is behind the start of every window that was handed out.
+func (s *sensor) handedUntil() int64 {
+	until := window.MinTime
+	for i := range s.ledger.rows {
+		until = max(until, s.ledger.rows[i].key.End())
+	}
+	return until
+}
+
+// assigned is the assignment of a window that starts at t. Windows whose
+// restatement is still to come keep what they said, so that it makes one row.
+func (s *sensor) assigned(t int64) assignment {
+	for _, q := range s.head.Restated {
+		if q.From <= t && t < q.To {
+			return q
+		}
+	}
+	return at(s.head.Assignments, t)
+}
+
+// restate hands out the next windows whose assignment changed, in the order of
+// time, at most about left.
+func (o *operator) restate(ctx context.Context, s *sensor, left *int, out stream.Output) error {
+	for len(s.head.Restated) > 0 && *left > 0 {
+		q := &s.head.Restated[0]
+		due, upto, ok := s.handedOut(q.From, q.To)
+		was := *q
+		if q.From = upto; !ok || upto >= was.To {
+			s.head.Restated = slices.Delete(s.head.Restated, 0, 1)
+		}
+		due = slices.DeleteFunc(due, func(k window.Key) bool { return was.says(at(s.head.Assignments, k.Start)) })
+		if err := o.handOut(ctx, s, due, whenRestated, out); err != nil {
 			return err
 		}
-	}
-	if r.From = next; next >= r.To {
-		s.head.Restated = s.head.Restated[1:]
+		*left -= len(due)
 	}
 	return nil
+}
+
+// handedOut answers the windows that were handed out and start in [from, to), at
+// most an hour apart; and up to where they are all of them. ok is false when there
+// are none.
+func (s *sensor) handedOut(from, to int64) (keys []window.Key, upto int64, ok bool) {
+	next := to
+	for _, length := range features.Lengths {
+		for k := range s.from(length, from, isHandedOut) {
+			next = min(next, k.Start)
+			break
+		}
+	}
+	if next >= to {
+		return nil, to, false
+	}
+	upto = min(to, next+hour)
+	for _, length := range features.Lengths {
+		for k := range s.from(length, from, isHandedOut) {
+			if k.Start >= upto {
+				break
+			}
+			keys = append(keys, k)
+		}
+	}
+	slices.SortFunc(keys, window.Key.Compare)
+	return keys, upto, true
 }

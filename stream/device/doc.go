@@ -6,21 +6,39 @@
 // order. Time is the tick records; an assignment is a control record; what a
 // window held long ago is read again from the log by offset.
 //
-// State of a sensor, in the changelog: a head (boots, frontier, assignments,
-// windows that wait), one small entry per batch (where it is in the log, when it
-// is in time, the hash of its bytes) and a ledger of what was handed out. Raw
-// samples are not in the changelog: those of windows that wait are kept in
-// memory and read again from the log after a restart.
+// # When a row goes out
 //
-// When a row goes out:
-//   - final as soon as the sensor's frontier reaches the window's end, or its boot
-//     ended; final_reason says how;
-//   - provisional when the boot's own event time is 60 s past the end of a window
-//     that is not final, or when 15 min of ticks passed since it last changed;
+//   - final as soon as the run of sequences covers the window: the sensor's
+//     frontier, which is of the boot in which the run stands, is at or past its
+//     end, or the run has left the boots whose data it holds, or their end is
+//     known and reached. final_reason says how;
+//   - provisional when the device's event time, of that boot or a later one, is
+//     60 s past the end of a window that is not final, or when 15 min of ticks
+//     passed since it last changed;
 //   - corrected when later evidence changed a window that was final: once a batch
 //     of the sensor no longer touches it, or 10 s of ticks later, so that a late
-//     upload makes one revision and not one a batch.
+//     upload makes one revision and not one a batch; or when its assignment
+//     changed.
 //
 // Content that did not change makes no row. A sensor's windows are independent of
-// how its samples were batched, permuted or repeated.
+// how its samples were batched, permuted or repeated, and of commits, rollbacks
+// and restarts in between. What one record would make due beyond 10,000 windows
+// follows with the sensor's next records and with ticks.
+//
+// # State
+//
+// In the changelog, by sensor: a head (run, assignments, what is to be continued),
+// boots, one small entry per batch (where it is in the log and in time, the hash
+// of its bytes), the ledger of what was handed out, and what is pending. Entries
+// of 256 neighbouring sequences become one block of some 50 bytes when nothing
+// looks at them any more; a repeat or late evidence reads them again.
+//
+// Raw samples are not in the changelog: those of pending windows are kept in
+// memory and read again from the log after a restart. The log has to keep the
+// device topic for the memory of devices and a week (Config.Memory, 14 d: 21 d).
+// What is older is not asked for: a window that late evidence would change then
+// stands as it is, and is counted.
+//
+// A transaction changes tables that know what was there before, so a rollback
+// takes back what it touched and nothing else.
 package device

@@ -7,8 +7,8 @@ import (
 )
 
 type metrics struct {
-	conflicts, refused prometheus.Counter
-	rows               *prometheus.CounterVec
+	conflicts, refused, unreadable prometheus.Counter
+	rows                           *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -20,10 +20,15 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		Name: "wearstream_process_rows_total",
 		Help: "Window rows handed out, by status.",
 	}, []string{"status"})
-	reg.MustRegister(refusals, rows)
+	unreadable := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "wearstream_process_unreadable_windows_total",
+		Help: "Windows that late data changes and that stay as they are, since the log no longer holds the rest of them.",
+	})
+	reg.MustRegister(refusals, rows, unreadable)
 	return &metrics{
-		conflicts: refusals.WithLabelValues(wire.ReasonConflict),
-		refused:   refusals.WithLabelValues(wire.ReasonParse),
-		rows:      rows,
+		conflicts:  refusals.WithLabelValues(wire.ReasonConflict),
+		refused:    refusals.WithLabelValues(wire.ReasonParse),
+		rows:       rows,
+		unreadable: unreadable,
 	}
 }

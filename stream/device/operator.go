@@ -3,7 +3,6 @@ package device
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -36,22 +35,26 @@ type operator struct {
 	partition int32
 	history   stream.History
 
-	sensors   map[string]*sensor
-	touched   map[string]*sensor           // since the last Commit
-	committed map[string]map[string][]byte // by sensor: what the changelog holds
-	clock     int64                        // largest tick, ns; 0 before the first
-	ticked    bool                         // a tick came since the last Commit
-	cold      bool                         // raw samples of waiting windows are still in the log only
+	sensors map[string]*sensor
+	touched map[string]*sensor // since the last Commit
+	time    times
+	was     times // at the last Commit
+	ticked  bool  // a tick came since the last Commit
+	cold    bool  // raw samples of pending windows are still in the log only
 
-	rows     [wire.FeaturesPartitions]*wire.WindowRows
-	merger   window.Merger
-	algo     string
-	whole    features.Epoch // of the window being computed; here so that it is not allocated
-	values   []float64
-	handed   map[string]int // rows by status since the last Commit
-	conflict int
-	refused  int
-	staged   []change
+	rows       [wire.FeaturesPartitions]*wire.WindowRows
+	summer     window.Summer
+	algo       string
+	handed     map[string]int // rows by status since the last Commit
+	conflict   int
+	refused    int
+	unreadable int
+
+	recalling map[*sensor]bool // that hold blocks read again
+	one       wire.WindowRow   // and what else is used again and again
+	values    []float64
+	found     []*entry
+	batches   []*wire.SampleBatch
 }
 
 // New makes operators of the device topic.
@@ -60,7 +63,7 @@ func New(cfg Config, reg prometheus.Registerer) stream.NewOperator {
 	return func(partition int32, state map[string][]byte, history stream.History) (stream.Operator, error) {
 		o := &operator{
 			cfg: cfg, metrics: m, partition: partition, history: history,
-			sensors: map[string]*sensor{}, touched: map[string]*sensor{}, committed: map[string]map[string][]byte{},
+			sensors: map[string]*sensor{}, touched: map[string]*sensor{}, recalling: map[*sensor]bool{},
 			algo: cfg.Set.Algo(), values: make([]float64, len(cfg.Set.Features)), handed: map[string]int{}, cold: len(state) > 0,
 		}
 		o.newRows()
@@ -75,25 +78,27 @@ func (o *operator) newRows() {
 	}
 }
 
-// clockSensor is the owner of the partition's own keys; no sensor has this name.
-const clockSensor = ""
+// nobody owns the partition's own keys; no sensor has this name.
+const nobody = ""
 
 func (o *operator) restore(state map[string][]byte) error {
+	bySensor := map[string]map[string][]byte{}
 	for key, value := range state {
 		_, name, _, err := splitKey(key)
 		if err != nil {
 			return err
 		}
-		if o.committed[name] == nil {
-			o.committed[name] = map[string][]byte{}
+		if bySensor[name] == nil {
+			bySensor[name] = map[string][]byte{}
 		}
-		o.committed[name][key] = value
+		bySensor[name][key] = value
 	}
-	for name, keys := range o.committed {
-		if name == clockSensor {
-			o.clock = decodeClock(keys[stateKey(kindClock, clockSensor)])
-			continue
-		}
+	if err := o.time.restore(bySensor[nobody]); err != nil {
+		return err
+	}
+	o.was = o.time
+	delete(bySensor, nobody)
+	for name, keys := range bySensor {
 		s, err := restoreSensor(name, keys)
 		if err != nil {
 			return err
@@ -101,13 +106,6 @@ func (o *operator) restore(state map[string][]byte) error {
 		o.sensors[name] = s
 	}
 	return nil
-}
-
-func decodeClock(b []byte) int64 {
-	if len(b) != 8 {
-		return 0
-	}
-	return int64(binary.BigEndian.Uint64(b))
 }
 
 // Apply takes one record of the device topic.
@@ -125,100 +123,75 @@ func (o *operator) Apply(ctx context.Context, r stream.Record, out stream.Output
 	return nil // kept in landing; nothing here depends on it
 }
 
-// sensor returns the state of a sensor, made where it is new, and notes that it changes.
+// sensor returns the state of a sensor, made where it is new, for a change.
 func (o *operator) sensor(name string) *sensor {
 	s := o.sensors[name]
 	if s == nil {
 		s = newSensor(name)
+		s.fresh = true
 		o.sensors[name] = s
 	}
-	o.touched[name] = s
+	o.begin(s)
 	return s
 }
 
+func (o *operator) begin(s *sensor) {
+	s.begin()
+	o.touched[s.name] = s
+}
+
 func (o *operator) samples(ctx context.Context, r stream.Record, out stream.Output) error {
-	b, err := decode(r)
+	e, err := decode(r)
 	if err != nil {
 		o.refused++
 		o.quarantine(r, wire.RefusalReason(err), out)
 		return nil
 	}
-	thing := string(r.Header(wire.HeaderThing))
-	s := o.sensor(string(r.Key))
-	sum := sha256.Sum256(r.Value)
-	if old := s.entries[name{b.Boot, b.Seq}]; old != nil {
-		if string(old.Hash) != string(sum[:8]) {
-			o.conflict++
-			o.quarantine(r, wire.ReasonConflict, out)
-		}
-		return nil // an exact repeat says nothing new
+	if s := o.sensors[string(r.Key)]; s != nil && s.head.Sequence.Has(e.name.boot, e.name.seq) {
+		return o.repeat(ctx, s, e, r, out)
 	}
-	s.head.Thing = thing
-	e := newEntry(b, sum[:8], r)
-	touched, err := o.touch(ctx, s, e)
-	if err != nil {
+	s := o.sensor(string(r.Key))
+	seq := &s.head.Sequence
+	s.head.Thing = string(r.Header(wire.HeaderThing))
+	seen, until := seq.Seen(e.name.boot), e.End
+	if e.timed() {
+		until = max(until, e.To)
+	}
+	s.entries.set(e)
+	s.spans.insert(e)
+	s.cached = append(s.cached, e)
+	seq.Add(e.raw.SampleBatch, until, o.time.Clock)
+	touched := o.touch(s, e)
+	if err := o.settle(ctx, s, touched, e.name.boot, seen, out); err != nil {
 		return err
 	}
-	s.insert(e)
-	s.fresh = append(s.fresh, e)
-	s.cached = append(s.cached, e)
-	s.head.Sequence.Add(b, e.To)
-	return o.settle(ctx, s, touched, out)
+	if e.name.seq%sealEvery == sealEvery-1 {
+		return s.seal()
+	}
+	return nil
 }
 
-// decode reads a batch. Its samples are kept, the fetch buffer is not.
-func decode(r stream.Record) (*wire.SampleBatch, error) {
-	return wire.DecodeRecord(string(r.Header(wire.HeaderContentType)), slices.Clone(r.Value))
-}
-
-func newEntry(b *wire.SampleBatch, hash []byte, r stream.Record) *entry {
-	e := &entry{
-		name: name{b.Boot, b.Seq}, raw: b, Offset: r.Offset, Hash: hash,
-		Received: r.AppendTime.UnixMicro(),
-	}
-	if flags, _ := strconv.Atoi(string(r.Header(wire.HeaderFlags))); flags&wire.FlagImpossibleTime != 0 {
-		return e
-	}
-	if b.N > 0 {
-		e.From, e.To = b.SampleTime(0), b.End()
-	}
-	if n := len(b.TempMdegC); n > 0 {
-		e.TempFrom, e.TempTo = b.ReadingTime(0), b.ReadingTime(n-1)
-	}
-	return e
-}
-
-// touch notes the windows that an entry is about to change. What was handed out
-// of them is hashed before it does.
-func (o *operator) touch(ctx context.Context, s *sensor, e *entry) (map[window.Key]bool, error) {
-	touched := map[window.Key]bool{}
-	mark := func(from, to int64) {
-		for _, length := range features.Lengths {
-			window.Touching(length, from, to, func(k window.Key) { touched[k] = true })
+// repeat takes a batch whose name is here: an exact repeat says nothing new, other
+// bytes are a conflict. What the log no longer holds cannot be compared and counts
+// as a repeat.
+func (o *operator) repeat(ctx context.Context, s *sensor, e *entry, r stream.Record, out stream.Output) error {
+	old, ok := s.entries.get(e.name)
+	if b, sealed := s.blocks.get(blockOf(e.name)); !ok && sealed {
+		entries, _, err := o.recall(ctx, s, &b)
+		if err != nil {
+			return err
 		}
-	}
-	if e.To != 0 {
-		mark(e.From, e.To-1)
-	}
-	if e.TempTo != 0 {
-		mark(e.TempFrom, e.TempTo)
-	}
-	for _, k := range slices.SortedFunc(maps.Keys(touched), window.Key.Compare) {
-		p := s.pending[k]
-		if p == nil {
-			p = &pending{Key: k}
-			if s.ledger.Get(k).State != window.None {
-				row, err := o.evaluate(ctx, s, k)
-				if err != nil {
-					return nil, err
-				}
-				p.Old = contentHash(row)
+		for _, again := range entries {
+			if again.name == e.name {
+				old, ok = again, true
 			}
-			s.pending[k] = p
 		}
-		p.Boot, p.Since = max(p.Boot, e.name.boot), o.clock
 	}
-	return touched, nil
+	if ok && old.Hash != e.Hash {
+		o.conflict++
+		o.quarantine(r, wire.ReasonConflict, out)
+	}
+	return nil
 }
 
 func (o *operator) status(ctx context.Context, r stream.Record, out stream.Output) error {
@@ -231,8 +204,8 @@ func (o *operator) status(ctx context.Context, r stream.Record, out stream.Outpu
 	if st.LastSeq != nil {
 		next = *st.LastSeq + 1
 	}
-	s.head.Sequence.End(st.Boot, next)
-	return o.settle(ctx, s, nil, out)
+	s.head.Sequence.End(st.Boot, next, o.time.Clock)
+	return o.settle(ctx, s, nil, st.Boot, window.MinTime, out)
 }
 
 // quarantine keeps what cannot be used beside the reason; the record itself stays
@@ -261,7 +234,7 @@ func (o *operator) Flush(out stream.Output) error {
 	if !o.ticked {
 		return nil
 	}
-	value, err := json.Marshal(wire.Tick{UTC: o.clock / 1000})
+	value, err := json.Marshal(wire.Tick{UTC: o.time.Clock / 1000})
 	if err != nil {
 		return err
 	}
@@ -290,33 +263,27 @@ func (o *operator) flushRows(p int32, out stream.Output) error {
 
 // Changes yields what changed in the state since the last Commit.
 func (o *operator) Changes(yield func(key, value []byte) error) error {
-	note := func(name string) func(string, []byte) error {
-		if o.committed[name] == nil {
-			o.committed[name] = map[string][]byte{}
-		}
-		return func(key string, value []byte) error {
-			o.staged = append(o.staged, change{name, key, value})
-			return yield([]byte(key), value)
-		}
-	}
+	put := func(key string, value []byte) error { return yield([]byte(key), value) }
 	for _, name := range slices.Sorted(maps.Keys(o.touched)) {
-		if err := o.touched[name].changes(note(name)); err != nil {
+		if err := o.touched[name].changes(put); err != nil {
 			return err
 		}
 	}
-	if o.ticked {
-		return note(clockSensor)(stateKey(kindClock, clockSensor), binary.BigEndian.AppendUint64(nil, uint64(o.clock)))
+	if !o.ticked {
+		return nil
 	}
-	return nil
+	return o.time.changes(o.was, put)
 }
 
 // Commit makes the changes the new state.
 func (o *operator) Commit() {
-	for _, c := range o.staged {
-		o.committed[c.sensor][c.key] = c.value
+	for _, s := range o.touched {
+		s.commit()
 	}
+	o.was = o.time
 	o.metrics.conflicts.Add(float64(o.conflict))
 	o.metrics.refused.Add(float64(o.refused))
+	o.metrics.unreadable.Add(float64(o.unreadable))
 	for status, n := range o.handed {
 		o.metrics.rows.WithLabelValues(status).Add(float64(n))
 	}
@@ -324,33 +291,22 @@ func (o *operator) Commit() {
 }
 
 func (o *operator) reset() {
-	o.staged, o.ticked, o.conflict, o.refused = nil, false, 0, 0
+	o.ticked, o.conflict, o.refused, o.unreadable = false, 0, 0, 0
 	clear(o.touched)
 	clear(o.handed)
 }
 
-// Rollback goes back to the last Commit: touched sensors are built again from
-// what the changelog holds of them.
+// Rollback goes back to the last Commit.
 func (o *operator) Rollback() {
-	for name := range o.touched {
-		s, err := restoreSensor(name, o.committed[name])
-		if err != nil {
-			panic(fmt.Sprintf("state of sensor %q that was read before cannot be read again: %v", name, err))
-		}
-		if len(s.entries) == 0 && len(o.committed[name]) == 0 {
+	for name, s := range o.touched {
+		if s.fresh {
 			delete(o.sensors, name)
+			delete(o.recalling, s)
 			continue
 		}
-		o.sensors[name] = s
+		s.rollback()
 	}
-	o.clock = decodeClock(o.committed[clockSensor][stateKey(kindClock, clockSensor)])
-	o.cold = true
+	o.time = o.was
 	o.newRows()
 	o.reset()
-}
-
-// change is one key of the state between Changes and Commit.
-type change struct {
-	sensor, key string
-	value       []byte
 }

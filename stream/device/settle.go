@@ -2,220 +2,240 @@ package device
 
 import (
 	"context"
-	"encoding/json"
-	"maps"
 	"slices"
 	"time"
 
+	"github.com/wearstream/wearstream/features"
 	"github.com/wearstream/wearstream/stream"
 	"github.com/wearstream/wearstream/stream/window"
-	"github.com/wearstream/wearstream/stream/wire"
 )
 
 const (
-	provisionalAfter = int64(60 * time.Second) // of the boot's own event time past the window's end
+	provisionalAfter = int64(60 * time.Second) // of the device's event time past the window's end
 	provisionalWait  = int64(15 * time.Minute) // of ticks since the window last changed
 	correctedWait    = int64(10 * time.Second) // of ticks since late evidence last touched it
 )
 
+// atOnce bounds the windows that one record hands out beside those that it
+// touches itself, so that what becomes due at once, when an old hole is filled or
+// a long history is assigned, does not outlast its transaction. The rest follows
+// with the next records of the sensor and with ticks.
+const atOnce = 10_000
+
+// touch marks the windows that hold a sample or a reading of an entry as pending
+// and answers them as they become due.
+func (o *operator) touch(s *sensor, e *entry) []window.Key {
+	keys := e.windows()
+	for _, k := range keys {
+		p, ok := s.waiting(k)
+		if !ok {
+			p.First = e.Offset
+		}
+		p.Boot, p.Since = max(p.Boot, e.name.boot), o.time.Clock
+		s.setPending(k, &p)
+	}
+	s.begun.Forget(e.From, e.To)
+	return keys
+}
+
+// windows are those that hold a sample or a reading, as they become due.
+func (e *entry) windows() []window.Key {
+	if !e.timed() {
+		return nil
+	}
+	var keys []window.Key
+	b := e.raw
+	for _, length := range features.Lengths {
+		if b.N > 0 {
+			window.Touching(length, b.SampleTime(0), b.End()-1, func(k window.Key) { keys = append(keys, k) })
+		}
+		for i := range b.TempMdegC {
+			if k := window.At(length, b.ReadingTime(i)); len(keys) == 0 || keys[len(keys)-1] != k {
+				keys = append(keys, k)
+			}
+		}
+	}
+	slices.SortFunc(keys, window.Key.Compare)
+	return slices.Compact(keys)
+}
+
 // settle moves the sensor's run and hands out what became due. touched are the
-// windows that the record itself changed.
-func (o *operator) settle(ctx context.Context, s *sensor, touched map[window.Key]bool, out stream.Output) error {
-	seq := &s.head.Sequence
-	moved := seq.Advance(s.endOf)
-	switch {
-	case !seq.Waiting():
-		seq.Since = 0
-	case moved || seq.Since == 0:
-		seq.Since = o.clock
-	}
-	var due []window.Key
-	for k, p := range s.pending {
-		switch {
-		case p.Old == 0:
-			if o.isFinal(s, p.Key, p.Boot) || seq.Seen(p.Boot) >= k.End()+provisionalAfter {
-				due = append(due, k)
-			}
-		case s.ledger.Get(k).State == window.Provisional:
-			if (moved || touched[k]) && o.isFinal(s, p.Key, p.Boot) {
-				due = append(due, k)
-			}
-		case !touched[k] && o.isFinal(s, p.Key, p.Boot): // late evidence, and the upload has moved on
+// windows that the record changed, in order; seen is the event time that the
+// boot and later ones had shown before it.
+func (o *operator) settle(ctx context.Context, s *sensor, touched []window.Key, boot uint64, seen int64, out stream.Output) error {
+	o.advance(s)
+	due := slices.Clone(touched)
+	for _, k := range s.head.Late {
+		if _, again := slices.BinarySearchFunc(touched, k, window.Key.Compare); !again {
 			due = append(due, k)
 		}
 	}
-	if err := o.handOut(ctx, s, due, out); err != nil {
-		return err
-	}
-	if moved {
-		if err := o.finish(ctx, s, out); err != nil {
-			return err
+	if now := s.head.Sequence.Seen(boot); len(touched) > 0 && now > seen {
+		if seen > window.MinTime {
+			seen -= provisionalAfter
 		}
+		s.eachPending(seen, now-provisionalAfter, func(k window.Key) { due = append(due, k) })
 	}
-	return o.evict(s)
-}
-
-// isFinal reports whether nothing more is expected in a window whose data is of
-// boots up to boot.
-func (o *operator) isFinal(s *sensor, k window.Key, boot uint64) bool {
-	seq := &s.head.Sequence
-	return k.End() <= seq.Frontier || boot < seq.Boot || boot == seq.Boot && seq.Ended
-}
-
-// finish makes final what was provisional, has not changed since, and is now
-// complete.
-func (o *operator) finish(ctx context.Context, s *sensor, out stream.Output) error {
-	until := s.head.Sequence.Frontier
-	if s.head.Sequence.Ended || len(s.head.Sequence.Boots) > 1 {
-		until = window.MaxTime // windows beyond the frontier may belong to boots that ended
-	}
-	var due []window.Key
-	for _, k := range s.ledger.Open(until) {
-		if s.pending[k] == nil && (k.End() <= s.head.Sequence.Frontier || o.isFinal(s, k, o.boot(s, k))) {
-			due = append(due, k)
-		}
-	}
-	return o.handOut(ctx, s, due, out)
-}
-
-// boot is the highest boot with data in a window.
-func (o *operator) boot(s *sensor, k window.Key) uint64 {
-	boot := uint64(0)
-	for _, e := range s.overlapping(k) {
-		boot = max(boot, e.name.boot)
-	}
-	return boot
-}
-
-func (o *operator) handOut(ctx context.Context, s *sensor, due []window.Key, out stream.Output) error {
 	slices.SortFunc(due, window.Key.Compare)
-	for _, k := range due {
-		if err := o.emit(ctx, s, k, out); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// emit hands out a window as it is now, if that is something new.
-func (o *operator) emit(ctx context.Context, s *sensor, k window.Key, out stream.Output) error {
-	row, err := o.evaluate(ctx, s, k)
-	if err != nil {
+	due = slices.DeleteFunc(slices.Compact(due), func(k window.Key) bool {
+		_, again := slices.BinarySearchFunc(touched, k, window.Key.Compare)
+		return !s.isDue(k, again)
+	})
+	if err := o.handOut(ctx, s, due, whenDue, out); err != nil {
 		return err
 	}
-	p, was := s.pending[k], s.ledger.Get(k)
-	delete(s.pending, k)
-	if row.N == 0 {
-		return nil // no samples: a gap, not a window
-	}
-	state := window.Corrected
-	if was.State == window.None || was.State == window.Provisional {
-		state = window.Provisional
-		if o.isFinal(s, k, o.boot(s, k)) {
-			state = window.Final
+	s.head.Late = nil
+	for _, k := range touched {
+		if _, ok := s.waiting(k); ok && s.handed(k).State >= window.Final {
+			s.head.Late = append(s.head.Late, k)
 		}
 	}
-	same := p != nil && p.Old != 0 && !p.Force && contentHash(row) == p.Old
-	if completed := was.State == window.Provisional && state == window.Final; same && !completed {
-		return nil
-	}
-	s.ledger.Set(k, window.Entry{State: state, Revision: was.Revision + 1})
-	row.Revision, row.Status = was.Revision+1, statusOf[state]
-	if state != window.Provisional {
-		row.FinalReason = wire.FinalEnd
-		if k.End() <= s.head.Sequence.Frontier {
-			row.FinalReason = s.head.Sequence.Reason(k)
-		}
-	}
-	return o.put(row, out)
+	left := atOnce
+	return o.goOn(ctx, s, &left, out)
 }
 
-var statusOf = map[window.State]string{
-	window.Provisional: wire.StatusProvisional,
-	window.Final:       wire.StatusFinal,
-	window.Corrected:   wire.StatusCorrected,
+// advance moves the run, and notes where windows may have become final by that.
+func (o *operator) advance(s *sensor) {
+	opened, ok := s.head.Sequence.Advance(s.lastEnd, o.time.Clock)
+	if !ok {
+		return
+	}
+	opened.To = window.At(longest, opened.To).End()
+	if n := len(s.head.Sweeps); n > 0 && s.head.Sweeps[n-1].To >= opened.From {
+		last := s.head.Sweeps[n-1]
+		opened = window.Span{From: min(last.From, opened.From), To: max(last.To, opened.To)}
+		s.head.Sweeps = s.head.Sweeps[:n-1]
+	}
+	s.head.Sweeps = append(s.head.Sweeps, opened)
 }
 
-// maxRows bounds an Arrow record: at some 250 bytes a row it stays well below the
-// topic's largest batch.
-const maxRows = 2000
-
-// put adds a row to the record of its partition.
-func (o *operator) put(row *wire.WindowRow, out stream.Output) error {
-	p := wire.PartitionOf(wire.FeaturesKey(row.Participant, row.Sensor), wire.FeaturesPartitions)
-	o.rows[p].Append(row)
-	o.handed[row.Status]++
-	if o.rows[p].Len() >= maxRows {
-		return o.flushRows(p, out)
+// isDue reports whether a window is to be handed out now; again says that the
+// record itself touched it.
+func (s *sensor) isDue(k window.Key, again bool) bool {
+	p, ok := s.waiting(k)
+	state, seq := s.handed(k).State, &s.head.Sequence
+	switch {
+	case !ok:
+		return state == window.Provisional // if it is final; its boots are looked up then
+	case state == window.None && seq.Seen(p.Boot) >= k.End()+provisionalAfter:
+		return true
+	case state >= window.Final && again: // late evidence, and its upload goes on
+		return false
 	}
-	return nil
+	return seq.Final(k, p.Boot)
 }
 
-// tick moves the partition's clock and fires what waited for it.
-func (o *operator) tick(ctx context.Context, r stream.Record, out stream.Output) error {
-	var t wire.Tick
-	if err := json.Unmarshal(r.Value, &t); err != nil {
-		o.refused++
-		o.quarantine(r, wire.ReasonParse, out)
-		return nil
-	}
-	first := o.clock == 0
-	o.clock, o.ticked = max(o.clock, t.Time(r.AppendTime).UnixNano()), true
-	for _, name := range slices.Sorted(maps.Keys(o.sensors)) {
-		s := o.sensors[name]
-		if first {
-			s.startWaiting(o.clock)
-			o.touched[name] = s
-		}
-		if len(s.pending) == 0 && s.head.Sequence.Since == 0 && len(s.head.Restated) == 0 {
+// goOn continues what is too much for one record: at most left windows.
+func (o *operator) goOn(ctx context.Context, s *sensor, left *int, out stream.Output) error {
+	for len(s.head.Sweeps) > 0 && *left > 0 {
+		sweep := s.head.Sweeps[0]
+		keys, upto, ok := s.open(sweep.From, sweep.To)
+		if !ok {
+			s.head.Sweeps = s.head.Sweeps[1:]
 			continue
 		}
-		if err := o.fire(ctx, s, out); err != nil {
+		keys = slices.DeleteFunc(keys, func(k window.Key) bool {
+			return slices.Contains(s.head.Late, k) || !s.isDue(k, false)
+		})
+		if err := o.handOut(ctx, s, keys, whenDue, out); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// startWaiting dates what came before the log had a clock.
-func (s *sensor) startWaiting(now int64) {
-	for _, p := range s.pending {
-		if p.Since == 0 {
-			p.Since = now
+		*left -= len(keys)
+		if s.head.Sweeps[0].From = upto; upto >= sweep.To {
+			s.head.Sweeps = s.head.Sweeps[1:]
 		}
 	}
-	if s.head.Sequence.Waiting() {
-		s.head.Sequence.Since = now
+	if err := o.restate(ctx, s, left, out); err != nil {
+		return err
 	}
+	o.evict(s)
+	return nil
 }
 
 // fire hands out the windows of a sensor that have waited long enough, and gives
-// up a hole that is older than the device's memory.
-func (o *operator) fire(ctx context.Context, s *sensor, out stream.Output) error {
+// up holes that are older than the device's memory.
+func (o *operator) fire(ctx context.Context, s *sensor, left *int, out stream.Output) error {
+	due := o.waited(s, *left)
+	lost := s.head.Sequence.Due(o.time.Clock - int64(o.cfg.Memory))
+	if len(due) == 0 && !lost && len(s.head.Sweeps) == 0 && len(s.head.Restated) == 0 {
+		return nil
+	}
+	o.begin(s)
+	*left -= len(due)
+	if err := o.handOut(ctx, s, due, whenTold, out); err != nil {
+		return err
+	}
+	for ; lost; lost = s.head.Sequence.Due(o.time.Clock - int64(o.cfg.Memory)) {
+		s.head.Sequence.Assume()
+		o.advance(s)
+	}
+	if err := o.goOn(ctx, s, left, out); err != nil {
+		return err
+	}
+	return s.seal()
+}
+
+// waited are the windows whose time has come by ticks, at most most.
+func (o *operator) waited(s *sensor, most int) []window.Key {
 	var due []window.Key
-	for k, p := range s.pending {
-		wait := provisionalWait
-		if st := s.ledger.Get(k).State; st >= window.Final && o.isFinal(s, k, p.Boot) {
-			wait = correctedWait
+	for i := range s.pending.rows {
+		a := &s.pending.rows[i]
+		for j, p := range a.items {
+			waited := o.time.Clock - p.Since
+			if waited < correctedWait {
+				continue
+			}
+			k := a.window(j)
+			if waited >= provisionalWait || s.handed(k).State >= window.Final && s.head.Sequence.Final(k, p.Boot) {
+				due = append(due, k)
+			}
 		}
-		if o.clock-p.Since >= wait {
-			due = append(due, k)
+		if len(due) >= most {
+			break
 		}
 	}
-	if len(due) > 0 {
-		o.touched[s.name] = s
+	slices.SortFunc(due, window.Key.Compare)
+	return due[:min(len(due), max(most, 0))]
+}
+
+// eachPending yields the pending windows whose ends lie in (from, to].
+func (s *sensor) eachPending(from, to int64, yield func(window.Key)) {
+	i := 0
+	if from > window.MinTime+int64(longest) {
+		i = s.pending.from(agendaHour(from - int64(longest)))
 	}
-	if err := o.handOut(ctx, s, due, out); err != nil {
-		return err
+	for ; i < len(s.pending.rows) && s.pending.rows[i].hour*hour < to; i++ {
+		a := &s.pending.rows[i]
+		for j := range a.items {
+			if k := a.window(j); from < k.End() && k.End() <= to {
+				yield(k)
+			}
+		}
 	}
-	if err := o.restate(ctx, s, out); err != nil {
-		return err
+}
+
+// lastEnd serves window.Sequence.
+func (s *sensor) lastEnd(boot, from, to uint64) (end int64, ok bool) {
+	best := from
+	for i := s.entries.from(name{boot, to}) - 1; i >= 0; i-- {
+		e := s.entries.rows[i]
+		if e.name.boot != boot || e.name.seq < from {
+			break
+		}
+		if e.End != window.MinTime {
+			best, end, ok = e.name.seq, e.End, true
+			break
+		}
 	}
-	seq := &s.head.Sequence
-	if seq.Since != 0 && seq.Waiting() && o.clock-seq.Since >= int64(o.cfg.Memory) {
-		seq.Assume()
-		o.touched[s.name] = s
-		return o.settle(ctx, s, nil, out)
+	for i := s.blocks.from(name{boot, to}) - 1; i >= 0; i-- {
+		b := &s.blocks.rows[i]
+		if b.first.boot != boot || b.first.seq+blockLen <= best {
+			break
+		}
+		h, _, err := b.head()
+		if err == nil && h.ends && h.last >= best && h.last < to {
+			return h.end, true
+		}
 	}
-	return o.evict(s)
+	return end, ok
 }

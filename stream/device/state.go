@@ -5,28 +5,31 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/wearstream/wearstream/stream/window"
-	"github.com/wearstream/wearstream/stream/wire"
 )
 
-// Keys of the changelog: a kind, the sensor, a zero byte, and what is named below
-// it. The clock belongs to the partition.
+// Keys of the changelog: a kind, the sensor, a zero byte, and what is named
+// behind it as big-endian numbers. The clock and the marks belong to the
+// partition.
 const (
-	kindClock  = 'c'
-	kindHead   = 'h'
-	kindEntry  = 'e' // + boot, seq, big-endian
-	kindLedger = 'l' // + length in seconds, block, big-endian
+	kindClock   = 'c'
+	kindMarks   = 'm'
+	kindHead    = 'h'
+	kindBoot    = 'o' // + number
+	kindEntry   = 'e' // + boot, seq
+	kindBlock   = 'b' // + boot, first seq
+	kindLedger  = 'l' // + length in seconds, page
+	kindPending = 'p' // + hour
 )
 
 func stateKey(kind byte, sensor string, numbers ...uint64) string {
-	k := append([]byte{kind}, sensor...)
-	k = append(k, 0)
+	k := append(make([]byte, 0, 2+len(sensor)+8*len(numbers)), kind)
+	k = append(append(k, sensor...), 0)
 	for _, n := range numbers {
 		k = binary.BigEndian.AppendUint64(k, n)
 	}
@@ -45,62 +48,11 @@ func splitKey(key string) (kind byte, sensor string, numbers []uint64, err error
 	return key[0], key[1:i], numbers, nil
 }
 
-// name is the name of a batch within its sensor.
-type name struct{ boot, seq uint64 }
-
-func (n name) compare(o name) int {
-	return cmp.Or(cmp.Compare(n.boot, o.boot), cmp.Compare(n.seq, o.seq))
-}
-
-// entry is what is kept of a batch.
-type entry struct {
-	_        struct{} `cbor:",toarray"`
-	Offset   int64
-	From, To int64  // first sample, end of the batch; ns. To is 0 without samples or with impossible time
-	TempFrom int64  // first
-	TempTo   int64  // and last reading; ns. 0 without readings
-	Hash     []byte // first 8 bytes of SHA-256 of the payload
-	Received int64  // append time, microseconds
-
-	name name
-	raw  *wire.SampleBatch // nil: read it from the log again
-}
-
-// span is the interval of time, ends included, that the entry touches.
-func (e *entry) span() (from, to int64, ok bool) {
-	switch {
-	case e.To == 0 && e.TempTo == 0:
-		return 0, 0, false
-	case e.To == 0:
-		return e.TempFrom, e.TempTo, true
-	case e.TempTo == 0:
-		return e.From, e.To - 1, true
-	}
-	return min(e.From, e.TempFrom), max(e.To-1, e.TempTo), true
-}
-
-// pending is a window that changed since it was last handed out.
-type pending struct {
-	_     struct{} `cbor:",toarray"`
-	Key   window.Key
-	Boot  uint64 // highest boot with data in it that came since
-	Since int64  // tick time of the last change, ns
-	Old   uint64 // hash of the content that was handed out; 0: none was
-	Force bool   // its assignment changed: hand it out whatever the hash says
-}
-
-// assignment is an assignment record in the order of the log.
+// assignment says whose sensor it is in [From, To), ns.
 type assignment struct {
 	_                        struct{} `cbor:",toarray"`
 	Study, Participant, Side string
-	From, To                 int64 // ns; To is window.MaxTime where open
-}
-
-// restated is an interval whose assignment changed and whose windows are being
-// handed out again, a bounded number at a time.
-type restated struct {
-	_        struct{} `cbor:",toarray"`
-	From, To int64
+	From, To                 int64
 }
 
 // head is the part of a sensor's state that changes with nearly every record.
@@ -108,77 +60,105 @@ type head struct {
 	_           struct{} `cbor:",toarray"`
 	Thing       string
 	Sequence    window.Sequence
-	Assignments []assignment
-	Restated    []restated
-	Pending     []pending
+	Assignments []assignment  // disjoint, ascending
+	Restated    []assignment  // what the windows of these intervals still say
+	Sweeps      []window.Span // in which windows may have become final
+	Late        []window.Key  // that the last batch changed after they were final
+	Gone        int64         // up to here the log no longer holds everything; MinTime: it does
 }
 
-// sensor is the state of one sensor.
+// ledgerPage is what was handed out of neighbouring windows.
+type ledgerPage struct {
+	key  window.PageKey
+	page window.Page
+}
+
+// sensor is the state of one sensor, in tables that a rollback takes back, and
+// what is made from them.
 type sensor struct {
 	name    string
-	head    head // Pending is kept in pending below
-	pending map[window.Key]*pending
-	ledger  *window.Ledger
-	entries map[name]*entry
-	byTime  []*entry // those with a span, by its beginning
-	maxSpan int64    // longest span of any
-	cached  []*entry // those with raw
-	fresh   []*entry // not in the changelog yet
+	head    head
+	entries table[name, *entry]
+	blocks  table[name, block]
+	ledger  table[window.PageKey, ledgerPage]
+	pending table[int64, agenda]
+
+	undo  *head // as last committed, while this transaction has touched the sensor
+	fresh bool  // there was no such sensor then
+
+	spans    spans        // entries in the order of time
+	cached   []*entry     // entries with raw
+	recalled []*recall    // blocks that were read again, the latest first
+	begun    window.Begun // windows that are being summed
 }
 
 func newSensor(name_ string) *sensor {
 	return &sensor{
-		name: name_, pending: map[window.Key]*pending{}, ledger: window.NewLedger(), entries: map[name]*entry{},
+		name: name_,
+		head: head{Gone: window.MinTime},
+		entries: table[name, *entry]{
+			key:     func(e *entry) name { return e.name },
+			compare: compareNames,
+		},
+		blocks: table[name, block]{
+			key:     func(b block) name { return b.first },
+			compare: compareNames,
+		},
+		ledger: table[window.PageKey, ledgerPage]{
+			key: func(p ledgerPage) window.PageKey { return p.key },
+			compare: func(a, b window.PageKey) int {
+				return cmp.Or(cmp.Compare(a.Length, b.Length), cmp.Compare(a.Index, b.Index))
+			},
+		},
+		pending: table[int64, agenda]{
+			key:     func(a agenda) int64 { return a.hour },
+			compare: cmp.Compare[int64],
+		},
 	}
 }
 
-// insert puts an entry into the indexes.
-func (s *sensor) insert(e *entry) {
-	s.entries[e.name] = e
-	from, to, ok := e.span()
-	if !ok {
+// begin makes what follows part of the open transaction.
+func (s *sensor) begin() {
+	if s.undo != nil {
 		return
 	}
-	s.maxSpan = max(s.maxSpan, to-from+1)
-	i := len(s.byTime)
-	for i > 0 && compareSpan(s.byTime[i-1], e) > 0 {
-		i--
-	}
-	s.byTime = slices.Insert(s.byTime, i, e)
+	h := s.head
+	h.Sequence = s.head.Sequence.Clone()
+	h.Assignments = slices.Clone(h.Assignments)
+	h.Restated = slices.Clone(h.Restated)
+	h.Sweeps = slices.Clone(h.Sweeps)
+	s.undo = &h
 }
 
-func compareSpan(a, b *entry) int {
-	af, _, _ := a.span()
-	bf, _, _ := b.span()
-	return cmp.Or(cmp.Compare(af, bf), a.name.compare(b.name))
+func (s *sensor) commit() {
+	s.entries.commit()
+	s.blocks.commit()
+	s.ledger.commit()
+	s.pending.commit()
+	s.head.Sequence.Commit()
+	s.undo, s.fresh = nil, false
 }
 
-// overlapping are the entries that hold a time of the window, by their beginning.
-func (s *sensor) overlapping(k window.Key) []*entry {
-	i, _ := slices.BinarySearchFunc(s.byTime, k.Start-s.maxSpan, func(e *entry, t int64) int {
-		from, _, _ := e.span()
-		return cmp.Compare(from, t)
+func (s *sensor) rollback() {
+	s.entries.rollback()
+	s.blocks.rollback()
+	s.ledger.rollback()
+	s.pending.rollback()
+	s.head, s.undo = *s.undo, nil
+	s.index()
+	s.cached = slices.DeleteFunc(s.cached, func(e *entry) bool {
+		there, ok := s.entries.get(e.name)
+		return !ok || there != e
 	})
-	var found []*entry
-	for ; i < len(s.byTime); i++ {
-		from, to, _ := s.byTime[i].span()
-		if from >= k.End() {
-			break
-		}
-		if to >= k.Start {
-			found = append(found, s.byTime[i])
-		}
-	}
-	return found
+	s.recalled, s.begun = nil, window.Begun{}
 }
 
-// endOf serves window.Sequence.
-func (s *sensor) endOf(boot, seq uint64) (first, end int64, ok bool) {
-	e := s.entries[name{boot, seq}]
-	if e == nil || e.To == 0 {
-		return 0, 0, false
+// index makes the order in time from the entries.
+func (s *sensor) index() {
+	s.spans = spans{}
+	for _, e := range s.entries.rows {
+		s.spans.insert(e)
 	}
-	return e.From, e.To, true
 }
 
 var encoding = func() cbor.EncMode {
@@ -189,46 +169,92 @@ var encoding = func() cbor.EncMode {
 	return m
 }()
 
-// changes yields the sensor's keys that changed.
+// changes yields the keys that changed since the last commit.
 func (s *sensor) changes(yield func(key string, value []byte) error) error {
-	s.head.Pending = s.head.Pending[:0]
-	for _, k := range slices.SortedFunc(maps.Keys(s.pending), window.Key.Compare) {
-		s.head.Pending = append(s.head.Pending, *s.pending[k])
-	}
-	h, err := encoding.Marshal(&s.head)
-	if err != nil {
-		return fmt.Errorf("encode state of sensor %q: %w", s.name, err)
-	}
-	if err := yield(stateKey(kindHead, s.name), h); err != nil {
-		return err
-	}
-	for _, e := range s.fresh {
-		v, err := encoding.Marshal(e)
+	put := func(key string, v any, there bool) error {
+		if !there {
+			return yield(key, nil)
+		}
+		b, err := encoding.Marshal(v)
 		if err != nil {
 			return fmt.Errorf("encode state of sensor %q: %w", s.name, err)
 		}
-		if err := yield(stateKey(kindEntry, s.name, e.name.boot, e.name.seq), v); err != nil {
+		return yield(key, b)
+	}
+	if err := put(stateKey(kindHead, s.name), &s.head, true); err != nil {
+		return err
+	}
+	for b := range s.head.Sequence.Changed {
+		if err := put(stateKey(kindBoot, s.name, b.Number), b, true); err != nil {
 			return err
 		}
 	}
-	s.fresh = s.fresh[:0]
-	return s.ledger.Changes(func(length time.Duration, block int64, v []byte) error {
-		return yield(stateKey(kindLedger, s.name, uint64(length/time.Second), uint64(block)), v)
+	err := s.entries.changed(func(k name, e *entry, there bool) error {
+		return put(stateKey(kindEntry, s.name, k.boot, k.seq), e, there)
+	})
+	if err != nil {
+		return err
+	}
+	err = s.blocks.changed(func(k name, b block, there bool) error {
+		return put(stateKey(kindBlock, s.name, k.boot, k.seq), storedBlock{From: b.from, To: b.to, Code: []byte(b.code)}, there)
+	})
+	if err != nil {
+		return err
+	}
+	err = s.ledger.changed(func(k window.PageKey, p ledgerPage, there bool) error {
+		key := stateKey(kindLedger, s.name, uint64(k.Length/time.Second), uint64(k.Index))
+		if !there {
+			return yield(key, nil)
+		}
+		return yield(key, []byte(p.page))
+	})
+	if err != nil {
+		return err
+	}
+	return s.pending.changed(func(hour int64, a agenda, there bool) error {
+		return put(stateKey(kindPending, s.name, uint64(hour)), a.items, there)
 	})
 }
 
+type storedBlock struct {
+	_        struct{} `cbor:",toarray"`
+	From, To int64
+	Code     []byte
+}
+
 // restoreSensor builds a sensor from its keys in the changelog.
-func restoreSensor(name_ string, state map[string][]byte) (*sensor, error) {
-	s := newSensor(name_)
-	for _, key := range slices.Sorted(maps.Keys(state)) {
+func restoreSensor(name string, state map[string][]byte) (*sensor, error) {
+	s := newSensor(name)
+	keys := make([]string, 0, len(state))
+	for key := range state {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b string) int {
+		return cmp.Or(cmp.Compare(order(a[0]), order(b[0])), cmp.Compare(a, b))
+	})
+	for _, key := range keys {
 		if err := s.restore(key, state[key]); err != nil {
-			return nil, fmt.Errorf("restore sensor %q: %w", name_, err)
+			return nil, fmt.Errorf("restore sensor %q: %w", name, err)
 		}
 	}
-	slices.SortFunc(s.byTime, compareSpan)
+	s.index()
+	s.commit()
 	return s, nil
 }
 
+// order puts the head first and boots before what is of them.
+func order(kind byte) int {
+	switch kind {
+	case kindHead:
+		return 0
+	case kindBoot:
+		return 1
+	}
+	return 2
+}
+
+// restore takes one key. Keys of a kind come in ascending order, which is that of
+// their rows, but for numbers below zero.
 func (s *sensor) restore(key string, value []byte) error {
 	kind, _, n, err := splitKey(key)
 	if err != nil {
@@ -236,27 +262,63 @@ func (s *sensor) restore(key string, value []byte) error {
 	}
 	switch {
 	case kind == kindHead && len(n) == 0:
-		if err := cbor.Unmarshal(value, &s.head); err != nil {
+		return cbor.Unmarshal(value, &s.head)
+	case kind == kindBoot && len(n) == 1:
+		var b window.Boot
+		if err := cbor.Unmarshal(value, &b); err != nil {
 			return err
 		}
-		for i := range s.head.Pending {
-			p := s.head.Pending[i]
-			s.pending[p.Key] = &p
+		if b.Number != n[0] {
+			return fmt.Errorf("state key %q holds boot %d", key, b.Number)
 		}
+		s.head.Sequence.Restore(b)
 	case kind == kindEntry && len(n) == 2:
 		e := &entry{name: name{n[0], n[1]}}
 		if err := cbor.Unmarshal(value, e); err != nil {
 			return err
 		}
-		s.entries[e.name] = e
-		if from, to, ok := e.span(); ok {
-			s.maxSpan = max(s.maxSpan, to-from+1)
-			s.byTime = append(s.byTime, e) // sorted once all are here
-		}
+		s.entries.set(e)
+		return s.hold(n[0], n[1], n[1]+1)
+	case kind == kindBlock && len(n) == 2:
+		return s.restoreBlock(name{n[0], n[1]}, value)
 	case kind == kindLedger && len(n) == 2:
-		return s.ledger.Restore(time.Duration(n[0])*time.Second, int64(n[1]), value)
+		k := window.PageKey{Length: time.Duration(n[0]) * time.Second, Index: int64(n[1])}
+		page, err := window.ParsePage(k, value)
+		s.ledger.set(ledgerPage{k, page})
+		return err
+	case kind == kindPending && len(n) == 1:
+		a := agenda{hour: int64(n[0])}
+		err := cbor.Unmarshal(value, &a.items)
+		s.pending.set(a)
+		return err
 	default:
 		return fmt.Errorf("state key %q is unknown", key)
+	}
+	return nil
+}
+
+func (s *sensor) restoreBlock(first name, value []byte) error {
+	var stored storedBlock
+	if err := cbor.Unmarshal(value, &stored); err != nil {
+		return err
+	}
+	b := block{first, stored.From, stored.To, string(stored.Code)}
+	h, _, err := b.head()
+	if err != nil {
+		return err
+	}
+	s.blocks.set(b)
+	for _, r := range h.runs {
+		if err := s.hold(first.boot, r.From, r.To); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *sensor) hold(boot, from, to uint64) error {
+	if !s.head.Sequence.Hold(boot, from, to, false) {
+		return fmt.Errorf("batches of boot %d and no boot", boot)
 	}
 	return nil
 }

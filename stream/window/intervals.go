@@ -12,20 +12,29 @@ type Interval struct {
 // The zero value is empty.
 type Intervals []Interval
 
-// Has reports whether seq is in the set.
-func (s Intervals) Has(seq uint64) bool {
-	i, _ := s.find(seq)
-	return i < len(s) && s[i].From <= seq
-}
-
 // find is the first interval that ends after seq.
-func (s Intervals) find(seq uint64) (int, bool) {
-	return slices.BinarySearchFunc(s, seq, func(iv Interval, v uint64) int {
+func (s Intervals) find(seq uint64) int {
+	i, _ := slices.BinarySearchFunc(s, seq, func(iv Interval, v uint64) int {
 		if iv.To <= v {
 			return -1
 		}
 		return 1
 	})
+	return i
+}
+
+// Has reports whether seq is in the set.
+func (s Intervals) Has(seq uint64) bool {
+	i := s.find(seq)
+	return i < len(s) && s[i].From <= seq
+}
+
+// Top is one past the largest member, 0 of an empty set.
+func (s Intervals) Top() uint64 {
+	if len(s) == 0 {
+		return 0
+	}
+	return s[len(s)-1].To
 }
 
 // Add puts [from, to) into the set.
@@ -33,9 +42,9 @@ func (s *Intervals) Add(from, to uint64) {
 	if from >= to {
 		return
 	}
-	i := 0
-	for i < len(*s) && (*s)[i].To < from {
-		i++
+	i := s.find(from)
+	if i > 0 && (*s)[i-1].To == from {
+		i--
 	}
 	j := i
 	for j < len(*s) && (*s)[j].From <= to {
@@ -45,26 +54,9 @@ func (s *Intervals) Add(from, to uint64) {
 	*s = slices.Replace(*s, i, j, Interval{From: from, To: to})
 }
 
-// Remove takes [from, to) out of the set.
-func (s *Intervals) Remove(from, to uint64) {
-	if from >= to {
-		return
-	}
-	var out Intervals
-	for _, iv := range *s {
-		if iv.From < min(iv.To, from) {
-			out = append(out, Interval{From: iv.From, To: min(iv.To, from)})
-		}
-		if max(iv.From, to) < iv.To {
-			out = append(out, Interval{From: max(iv.From, to), To: iv.To})
-		}
-	}
-	*s = out
-}
-
 // Next is the first member at or after seq.
 func (s Intervals) Next(seq uint64) (uint64, bool) {
-	i, _ := s.find(seq)
+	i := s.find(seq)
 	if i == len(s) {
 		return 0, false
 	}
@@ -73,9 +65,16 @@ func (s Intervals) Next(seq uint64) (uint64, bool) {
 
 // End is the first sequence at or after seq that is not a member.
 func (s Intervals) End(seq uint64) uint64 {
-	i, _ := s.find(seq)
-	if i < len(s) && s[i].From <= seq {
+	if i := s.find(seq); i < len(s) && s[i].From <= seq {
 		return s[i].To
+	}
+	return seq
+}
+
+// Begin is the first sequence of the interval that holds seq, or seq.
+func (s Intervals) Begin(seq uint64) uint64 {
+	if i := s.find(seq); i < len(s) && s[i].From <= seq {
+		return s[i].From
 	}
 	return seq
 }

@@ -2,9 +2,7 @@ package window
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"slices"
 	"sort"
 
@@ -19,93 +17,167 @@ type Content struct {
 	Readings features.Readings
 	Dup      uint32 // samples at a time that another sample of a lower name has
 	Clip     uint32 // samples at the end of the device's range on any axis
-	Nominal  uint32 // configured rate of the first sample's batch, millihertz
 	RateOff  bool   // a batch's rate is more than 2 % off its configured rate
+	Jump     bool   // the device's clock was set between two batches that follow each other
 }
 
 // Merger collects contents. It owns the memory of the last Content it gave.
 type Merger struct {
 	c     Content
-	rank  []int32 // of the batch that a sample came from, by (boot, seq)
+	rank  []int32 // of the batch that a sample came from, by name
 	clip  []bool
 	order []int
 	out   Content
 }
 
-// Merge collects what the batches hold of a window. The batches may come in any
-// order and overlap; of samples at one time the one of the lowest (boot, seq,
-// index) is kept. A sample of exactly (0, 0, 0) is a missing one.
-func (m *Merger) Merge(k Key, batches []*wire.SampleBatch) *Content {
+// SortBatches puts batches into the order of their names, as Merge wants them.
+func SortBatches(batches []*wire.SampleBatch) {
 	slices.SortFunc(batches, func(a, b *wire.SampleBatch) int {
 		return cmp.Or(cmp.Compare(a.Boot, b.Boot), cmp.Compare(a.Seq, b.Seq))
 	})
-	m.reset()
-	sorted := true
+}
+
+// Merge collects what the batches, ordered by name, hold of a window. They may
+// overlap; of samples at one time the one of the lowest (boot, seq, index) is
+// kept. A sample of exactly (0, 0, 0) is a missing one.
+func (m *Merger) Merge(k Key, batches []*wire.SampleBatch) *Content {
+	m.frame(k, batches)
+	s := &m.c.Samples
+	s.T, s.X, s.Y, s.Z = s.T[:0], s.X[:0], s.Y[:0], s.Z[:0]
+	m.rank, m.clip = m.rank[:0], m.clip[:0]
+	sorted, clipped := true, false
 	for rank, b := range batches {
-		sorted = m.take(k, b, int32(rank)) && sorted
-		m.takeReadings(k, b)
+		ascending, clip := m.take(k, b, int32(rank))
+		sorted, clipped = sorted && ascending, clipped || clip
 	}
 	if !sorted {
 		m.sortSamples()
 	}
-	m.sortReadings()
-	for i := range m.clip {
-		if m.clip[i] {
-			m.c.Clip++
-		}
-	}
-	for _, b := range batches {
-		if m.c.Nominal == 0 && len(m.c.Samples.T) > 0 && holds(b, m.c.Samples.T[0]) {
-			m.c.Nominal = b.Nominal()
+	if clipped {
+		for _, c := range m.clip {
+			if c {
+				m.c.Clip++
+			}
 		}
 	}
 	return &m.c
 }
 
-func (m *Merger) reset() {
-	s, r := &m.c.Samples, &m.c.Readings
-	m.c = Content{
-		Samples:  features.Samples{T: s.T[:0], X: s.X[:0], Y: s.Y[:0], Z: s.Z[:0]},
-		Readings: features.Readings{T: r.T[:0], MilliC: r.MilliC[:0]},
-	}
-	m.rank, m.clip = m.rank[:0], m.clip[:0]
+// Frame collects the same, but for the samples.
+func (m *Merger) Frame(k Key, batches []*wire.SampleBatch) *Content {
+	m.frame(k, batches)
+	m.c.Samples = features.Samples{}
+	return &m.c
 }
 
-func holds(b *wire.SampleBatch, t int64) bool {
-	return b.N > 0 && b.SampleTime(0) <= t && t < b.End()
-}
-
-// take appends the samples of one batch and reports whether the times still ascend.
-func (m *Merger) take(k Key, b *wire.SampleBatch, rank int32) bool {
-	n := int(b.N)
-	from := sort.Search(n, func(i int) bool { return b.SampleTime(i) >= k.Start })
-	to := from + sort.Search(n-from, func(i int) bool { return b.SampleTime(from+i) >= k.End() })
-	if from == to {
-		return true
-	}
-	s := &m.c.Samples
-	ascending := len(s.T) == 0 || s.T[len(s.T)-1] < b.SampleTime(from)
-	part := *b
-	width := len(b.XYZ) / n
-	part.XYZ = b.XYZ[from*width : to*width]
-	at := len(s.T)
-	s.X, s.Y, s.Z = part.AppendMicroG(s.X, s.Y, s.Z)
-	limit := clipLimit(b)
-	for i := from; i < to; i++ {
-		x, y, z := s.X[at+i-from], s.Y[at+i-from], s.Z[at+i-from]
-		if x == 0 && y == 0 && z == 0 {
+func (m *Merger) frame(k Key, batches []*wire.SampleBatch) {
+	m.c = Content{Samples: m.c.Samples, Readings: m.c.Readings}
+	r := &m.c.Readings
+	r.T, r.MilliC = r.T[:0], r.MilliC[:0]
+	var last *wire.SampleBatch
+	for _, b := range batches {
+		m.takeReadings(k, b)
+		if from, to := inside(k, b); from == to {
 			continue
 		}
-		j := len(s.T)
-		s.X[j], s.Y[j], s.Z[j] = x, y, z
-		s.T = append(s.T, b.SampleTime(i))
-		m.rank = append(m.rank, rank)
-		m.clip = append(m.clip, limit > 0 && (beyond(x, limit) || beyond(y, limit) || beyond(z, limit)))
+		rate, nominal := int64(b.RateMHz), int64(b.Nominal())
+		m.c.RateOff = m.c.RateOff || 50*max(rate-nominal, nominal-rate) > nominal
+		m.c.Jump = m.c.Jump || last != nil && jump(last, b)
+		last = b
 	}
-	s.X, s.Y, s.Z = s.X[:len(s.T)], s.Y[:len(s.T)], s.Z[:len(s.T)]
-	rate, nominal := int64(b.RateMHz), int64(b.Nominal())
-	m.c.RateOff = m.c.RateOff || 50*max(rate-nominal, nominal-rate) > nominal
-	return ascending
+	m.sortReadings()
+}
+
+// inside is the range of a batch's samples that a window holds.
+func inside(k Key, b *wire.SampleBatch) (from, to int) {
+	n := int(b.N)
+	if n == 0 || b.SampleTime(0) >= k.Start && b.SampleTime(n-1) < k.End() {
+		return 0, n
+	}
+	from = sort.Search(n, func(i int) bool { return b.SampleTime(i) >= k.Start })
+	return from, from + sort.Search(n-from, func(i int) bool { return b.SampleTime(from+i) >= k.End() })
+}
+
+// clockTolerance is the offset below which a clock is not corrected, and so the
+// step below which it is not said to have jumped.
+const clockTolerance = int64(2_000_000) // microseconds
+
+// jump reports whether the clock was set between two batches: their times
+// overlap, or differ from what the device's monotonic clock says.
+func jump(a, b *wire.SampleBatch) bool {
+	if a.Boot != b.Boot || a.Seq+1 != b.Seq {
+		return false
+	}
+	if a.End()-b.SampleTime(0) > limit(a.Nominal()) {
+		return true
+	}
+	if !a.TicksUS.OK || !b.TicksUS.OK {
+		return false
+	}
+	step := (b.T0us - a.T0us) - int64(b.TicksUS.Value-a.TicksUS.Value)
+	return max(step, -step) > clockTolerance
+}
+
+// limit is the time that a sample stands for at most: 1.5 nominal spacings.
+func limit(nominal uint32) int64 { return 1_500_000_000_000 / int64(nominal) }
+
+// take appends the samples of one batch, and reports whether the times still
+// ascend and whether one is at the end of the range.
+func (m *Merger) take(k Key, b *wire.SampleBatch, rank int32) (ascending, clipped bool) {
+	from, to := inside(k, b)
+	if from == to {
+		return true, false
+	}
+	s := &m.c.Samples
+	at, n := len(s.T), to-from
+	ascending = at == 0 || s.T[at-1] < b.SampleTime(from)
+	part := *b
+	width := len(b.XYZ) / int(b.N)
+	part.XYZ = b.XYZ[from*width : to*width]
+	s.X, s.Y, s.Z = slices.Grow(s.X, n), slices.Grow(s.Y, n), slices.Grow(s.Z, n)
+	s.X, s.Y, s.Z = part.AppendMicroG(s.X, s.Y, s.Z)
+	s.T, m.rank, m.clip = slices.Grow(s.T, n)[:at+n], slices.Grow(m.rank, n)[:at+n], slices.Grow(m.clip, n)[:at+n]
+	least := clipLimit(b)
+	j := at
+	clock := newSpacing(b, from)
+	for i := range n {
+		t := clock.next()
+		x, y, z := s.X[at+i], s.Y[at+i], s.Z[at+i]
+		if x|y|z == 0 {
+			continue
+		}
+		s.X[j], s.Y[j], s.Z[j] = x, y, z
+		s.T[j], m.rank[j] = t, rank
+		m.clip[j] = least > 0 && (beyond(x, least) || beyond(y, least) || beyond(z, least))
+		clipped = clipped || m.clip[j]
+		j++
+	}
+	s.X, s.Y, s.Z, s.T = s.X[:j], s.Y[:j], s.Z[:j], s.T[:j]
+	m.rank, m.clip = m.rank[:j], m.clip[:j]
+	return ascending, clipped
+}
+
+// spacing counts the times of a batch's samples up without a division for each:
+// t is floor(i·10^12/rate) and rest what the floor took away, times rate.
+type spacing struct {
+	t, step          int64
+	rest, more, rate uint64
+}
+
+func newSpacing(b *wire.SampleBatch, i int) spacing {
+	const second = 1_000_000_000_000 // of nanoseconds at a rate in millihertz
+	rate := uint64(b.RateMHz)
+	return spacing{b.SampleTime(i), int64(second / rate), uint64(i) * second % rate, second % rate, rate}
+}
+
+func (s *spacing) next() int64 {
+	t := s.t
+	s.t += s.step
+	if s.rest += s.more; s.rest >= s.rate {
+		s.rest -= s.rate
+		s.t++
+	}
+	return t
 }
 
 // clipLimit is the smallest magnitude in micro-g that means "at the end of the
@@ -148,11 +220,17 @@ func (m *Merger) sortSamples() {
 }
 
 func (m *Merger) takeReadings(k Key, b *wire.SampleBatch) {
-	r := &m.c.Readings
-	for i, v := range b.TempMdegC {
-		if t := b.ReadingTime(i); k.Start <= t && t < k.End() {
-			r.T, r.MilliC = append(r.T, t), append(r.MilliC, v)
+	r, n := &m.c.Readings, len(b.TempMdegC)
+	if n == 0 || b.ReadingTime(n-1) < k.Start || k.End() <= b.ReadingTime(0) {
+		return
+	}
+	from := sort.Search(n, func(i int) bool { return b.ReadingTime(i) >= k.Start })
+	for i := from; i < n; i++ {
+		t := b.ReadingTime(i)
+		if t >= k.End() {
+			return
 		}
+		r.T, r.MilliC = append(r.T, t), append(r.MilliC, b.TempMdegC[i])
 	}
 }
 
@@ -182,53 +260,32 @@ func (m *Merger) sortReadings() {
 	m.c.Readings, m.out.Readings = m.out.Readings, m.c.Readings
 }
 
-// Coverage is the share of the window that its samples cover (definitions,
-// section 3): no sample stands for more than 1.5 nominal spacings.
-func (c *Content) Coverage(k Key) float64 {
-	t := c.Samples.T
-	if len(t) == 0 {
-		return 0
-	}
-	limit := int64(1_500_000_000_000) / int64(c.Nominal)
-	covered := min(t[0]-k.Start, limit) + min(k.End()-t[len(t)-1], limit)
-	for i := 1; i < len(t); i++ {
-		covered += min(t[i]-t[i-1], limit)
-	}
-	return min(1, float64(covered)/float64(k.Length))
-}
-
-// Expected is the number of samples that the configured rate gives in the window.
-func (c *Content) Expected(k Key) uint32 {
-	ms := uint64(k.Length) / 1e6
-	return uint32((ms*uint64(c.Nominal) + 500_000) / 1_000_000)
-}
-
-// Digest is the first 16 hex digits of SHA-256 over the samples in order, (t_ns,
-// x, y, z) as little-endian int64 and int32 micro-g, then the readings (t_ns,
-// m°C). It does not depend on how the samples were batched.
-func (c *Content) Digest() string {
-	h := sha256.New()
-	buf := make([]byte, 0, 4096)
-	flush := func(room int) {
-		if len(buf)+room > cap(buf) {
-			h.Write(buf)
-			buf = buf[:0]
+// nominal is the configured rate of the first batch by name that holds a time.
+func nominal(batches []*wire.SampleBatch, t int64) uint32 {
+	for _, b := range batches {
+		if b.N > 0 && b.SampleTime(0) <= t && t < b.End() {
+			return b.Nominal()
 		}
 	}
-	s, r := &c.Samples, &c.Readings
+	return 0
+}
+
+// appendSamples appends what a digest is of: (t_ns, x, y, z), little-endian.
+func appendSamples(p []byte, s features.Samples) []byte {
 	for i := range s.T {
-		flush(20)
-		buf = binary.LittleEndian.AppendUint64(buf, uint64(s.T[i]))
-		buf = binary.LittleEndian.AppendUint32(buf, uint32(s.X[i]))
-		buf = binary.LittleEndian.AppendUint32(buf, uint32(s.Y[i]))
-		buf = binary.LittleEndian.AppendUint32(buf, uint32(s.Z[i]))
+		p = binary.LittleEndian.AppendUint64(p, uint64(s.T[i]))
+		p = binary.LittleEndian.AppendUint32(p, uint32(s.X[i]))
+		p = binary.LittleEndian.AppendUint32(p, uint32(s.Y[i]))
+		p = binary.LittleEndian.AppendUint32(p, uint32(s.Z[i]))
 	}
+	return p
+}
+
+// appendReadings appends the readings, (t_ns, m°C).
+func appendReadings(p []byte, r features.Readings) []byte {
 	for i := range r.T {
-		flush(12)
-		buf = binary.LittleEndian.AppendUint64(buf, uint64(r.T[i]))
-		buf = binary.LittleEndian.AppendUint32(buf, uint32(r.MilliC[i]))
+		p = binary.LittleEndian.AppendUint64(p, uint64(r.T[i]))
+		p = binary.LittleEndian.AppendUint32(p, uint32(r.MilliC[i]))
 	}
-	h.Write(buf)
-	var sum [sha256.Size]byte
-	return hex.EncodeToString(h.Sum(sum[:0])[:8])
+	return p
 }

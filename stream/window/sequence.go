@@ -1,254 +1,394 @@
 package window
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
-// Boot is what is known of one boot of a sensor's recorder.
+// Times that no batch has.
+const (
+	MinTime = int64(math.MinInt64) // nothing yet
+	MaxTime = int64(math.MaxInt64) // open
+)
+
+// Boot is what is known of one boot of a sensor's recorder. All of it but Given
+// is a function of what came, in whatever order.
 type Boot struct {
-	_        struct{} `cbor:",toarray"`
-	Number   uint64
-	Got      Intervals // sequences that are here
-	Declared Intervals // missing, and the device no longer holds them
-	Assumed  Intervals // missing for longer than the device's memory lasts
-	Closed   bool      // Next is known to be the end of the boot
-	Next     uint64    // one past its last sequence, where Closed
-	Before   uint64    // one past the last sequence of the boot before, as this one said; 0: it did not
-	Seen     int64     // largest end of a batch of this boot, ns
+	_      struct{} `cbor:",toarray"`
+	Number uint64
+	Lost   uint64    // what is missing below it, the device no longer holds
+	Given  uint64    // what is missing below it was given up; everything: all that may still come
+	Closed bool      // the boot is known to end at Next, unless more came
+	Next   uint64    // one past its last sequence
+	Before uint64    // one past the last sequence of the boot before, as this one says; 0: it does not
+	Seen   int64     // largest time of its batches, ns
+	Had    Intervals // of Got, those of which nothing else is kept
+	Got    Intervals `cbor:"-"` // sequences that are here
+
+	changed bool // since the last Commit; Had and Got are its own
 }
 
-// Loss is a hole in event time, between the batches around lost sequences. To is
-// MaxTime while nothing came after it.
-type Loss struct {
+const everything = uint64(math.MaxUint64)
+
+// end is one past the last sequence of a closed boot.
+func (b *Boot) end() uint64 { return max(b.Next, b.Got.Top()) }
+
+// Run is how far the sequences of a sensor reach without a hole, over its boots.
+type Run struct {
+	_        struct{} `cbor:",toarray"`
+	Boot     uint64   // where it stands: boot,
+	Seq      uint64   // and the next sequence expected
+	Frontier int64    // end of its last batch in this boot, ns; MinTime: there is none
+	Ended    bool     // this boot is closed and complete
+}
+
+// Wait says since when, in tick time, holes from a name on are known. Zero is
+// before the first tick.
+type Wait struct {
+	_         struct{} `cbor:",toarray"`
+	Boot, Seq uint64
+	Since     int64
+}
+
+// Span is an interval of time (From, To].
+type Span struct {
 	_        struct{} `cbor:",toarray"`
 	From, To int64
-	Assumed  bool
 }
 
-// MaxTime stands for "not yet".
-const MaxTime = int64(math.MaxInt64)
-
-// Sequence follows the contiguous run of one sensor's sequences over its boots.
-// It starts with the lowest boot that the log holds.
+// Sequence follows the run of one sensor. It starts with the lowest boot that
+// was heard of.
 type Sequence struct {
-	_        struct{} `cbor:",toarray"`
-	Boots    []Boot   // ascending
-	Boot     uint64   // where the run stands: boot,
-	Seq      uint64   // and the next sequence expected
-	Frontier int64    // end of the last batch of the run, ns
-	Ended    bool     // the boot where the run stands is closed and complete
-	Losses   []Loss   // of the last keepLosses
-	Since    int64    // tick time since when the run waits for a hole, ns; 0: it does not
+	_     struct{} `cbor:",toarray"`
+	Run   Run
+	Waits []Wait // ascending
+	Boots []Boot `cbor:"-"` // ascending; stored by themselves
+
+	behind bool // something came below the run: follow it anew
 }
 
-const keepLosses = 64
+// LastEnd answers the end in event time of the last of the received batches
+// [from, to) that has one.
+type LastEnd func(boot, from, to uint64) (end int64, ok bool)
 
-// EndOf answers the end in event time of a received batch, and its first sample;
-// ok is false for a batch that has no event time (impossible time, no samples).
-type EndOf func(boot, seq uint64) (first, end int64, ok bool)
+func (s *Sequence) find(number uint64) (int, bool) {
+	return slices.BinarySearchFunc(s.Boots, number, func(b Boot, n uint64) int { return cmp.Compare(b.Number, n) })
+}
 
-// boot returns the entry of a boot, made where it is new.
+// boot is the boot of that number, made where it is new, for a change.
 func (s *Sequence) boot(number uint64) *Boot {
-	i, found := slices.BinarySearchFunc(s.Boots, number, func(b Boot, n uint64) int {
-		switch {
-		case b.Number < n:
-			return -1
-		case b.Number > n:
-			return 1
-		}
-		return 0
-	})
+	i, found := s.find(number)
 	if !found {
-		b := Boot{Number: number}
-		if i < len(s.Boots) && s.Boots[i].Number == number+1 && s.Boots[i].Before > 0 {
-			b.Closed, b.Next = true, s.Boots[i].Before
+		if len(s.Boots) == 0 {
+			s.Run = Run{Boot: number, Frontier: MinTime}
 		}
-		s.Boots = slices.Insert(s.Boots, i, b)
-		if i == 0 {
-			// An older boot than any before: the run starts again below it. What was
-			// final stays final; only the frontier is told anew.
-			s.Boot, s.Seq, s.Frontier, s.Ended = number, 0, 0, false
-		}
+		s.behind = s.behind || number < s.Run.Boot
+		s.Boots = slices.Insert(s.Boots, i, Boot{Number: number, Seen: MinTime, changed: true})
 	}
-	return &s.Boots[i]
-}
-
-// Seen is the largest event time that a boot has shown.
-func (s *Sequence) Seen(boot uint64) int64 {
-	for i := range s.Boots {
-		if s.Boots[i].Number == boot {
-			return s.Boots[i].Seen
-		}
+	b := &s.Boots[i]
+	if !b.changed {
+		b.Got, b.Had, b.changed = slices.Clone(b.Got), slices.Clone(b.Had), true
 	}
-	return 0
+	return b
 }
 
 // Has reports whether a batch is here.
 func (s *Sequence) Has(boot, seq uint64) bool {
-	for i := range s.Boots {
-		if s.Boots[i].Number == boot {
-			return s.Boots[i].Got.Has(seq)
-		}
-	}
-	return false
+	i, ok := s.find(boot)
+	return ok && s.Boots[i].Got.Has(seq)
 }
 
 // Add takes a batch that is not here yet: its name and what it says of others.
-// end is the end of the batch in event time, or 0.
-func (s *Sequence) Add(b *wire.SampleBatch, end int64) {
+// until is its largest event time, MinTime where it has none; now is tick time.
+func (s *Sequence) Add(b *wire.SampleBatch, until, now int64) {
+	s.expect(b.Boot, b.Seq, now)
 	own := s.boot(b.Boot)
+	s.behind = s.behind || b.Boot < s.Run.Boot || b.Boot == s.Run.Boot && b.Seq < s.Run.Seq
 	own.Got.Add(b.Seq, b.Seq+1)
-	own.Declared.Remove(b.Seq, b.Seq+1)
-	own.Assumed.Remove(b.Seq, b.Seq+1)
-	own.Seen = max(own.Seen, end)
-	if own.Closed && own.Next <= b.Seq { // it was closed too early; the data knows better
-		own.Next = b.Seq + 1
-	}
+	own.Seen = max(own.Seen, until)
 	if b.OldestSeqHeld.OK {
-		declare(own, b.OldestSeqHeld.Value)
+		own.Lost = max(own.Lost, min(b.OldestSeqHeld.Value, b.Seq+1)) // it cannot say more than it knows
 	}
 	if b.PrevBootLastSeq.OK && b.Boot > 0 {
-		own.Before = b.PrevBootLastSeq.Value + 1
-		if s.Boots[0].Number < b.Boot { // else the log holds nothing below, and the run starts here
-			s.close(b.Boot-1, own.Before)
-		}
+		own.Before = max(own.Before, b.PrevBootLastSeq.Value+1)
 	}
+	s.link(now)
 }
 
-// declare marks what is missing below oldest as lost. A device cannot declare
-// what it has not numbered yet, so an absurd value declares nothing beyond Got.
-func declare(b *Boot, oldest uint64) {
-	if n := len(b.Got); n > 0 {
-		oldest = min(oldest, b.Got[n-1].To)
-	}
-	for at := b.Got.End(0); at < oldest; at = b.Got.End(at) {
-		to, ok := b.Got.Next(at)
-		if !ok || to > oldest {
-			to = oldest
-		}
-		b.Declared.Add(at, to)
-		at = to
-	}
+// End takes a device's word that next-1 is the last sequence of a boot.
+func (s *Sequence) End(boot, next uint64, now int64) {
+	s.expect(boot, next, now)
+	s.close(boot, next)
+	s.link(now)
 }
-
-// End closes a boot: the device says that next-1 was its last sequence.
-func (s *Sequence) End(boot, next uint64) { s.close(boot, next) }
 
 func (s *Sequence) close(number, next uint64) {
-	b := s.boot(number)
-	if n := len(b.Got); n > 0 {
-		next = max(next, b.Got[n-1].To)
-	}
-	if !b.Closed || next > b.Next {
-		b.Closed, b.Next = true, next
-		s.Ended = false
+	if b := s.boot(number); !b.Closed || b.Next < next {
+		b.Closed, b.Next = true, max(b.Next, next)
+		s.behind = s.behind || number < s.Run.Boot
 	}
 }
 
-// Advance moves the run as far as it goes and reports whether it moved.
-func (s *Sequence) Advance(endOf EndOf) bool {
+// link closes boots by the word of their successors. The lowest boot's word is
+// not used: what came before it is not of this log.
+func (s *Sequence) link(now int64) {
+	for i := 1; i < len(s.Boots); i++ {
+		b := &s.Boots[i]
+		if b.Before == 0 {
+			continue
+		}
+		number, next := b.Number-1, b.Before
+		if j, ok := s.find(number); ok && s.Boots[j].Closed && s.Boots[j].Next >= next {
+			continue
+		}
+		s.expect(number, next, now)
+		s.close(number, next)
+	}
+}
+
+// expect notes that holes below a name are known from now on, where it is the
+// highest so far or of a boot that is new.
+func (s *Sequence) expect(boot, seq uint64, now int64) {
+	from := Wait{Boot: boot, Since: wholeHours(now)}
+	if n := len(s.Boots); n > 0 {
+		top := &s.Boots[n-1]
+		reached := max(top.Got.Top(), top.Next)
+		_, known := s.find(boot)
+		switch {
+		case boot > top.Number, boot == top.Number && seq > reached:
+			from.Boot, from.Seq = top.Number, reached
+		case known:
+			return
+		}
+	}
+	s.wait(from)
+}
+
+// wholeHours rounds up, so that a device that loses one batch in two has a wait
+// an hour and not one a hole.
+func wholeHours(now int64) int64 {
+	const hour = int64(3600e9)
+	return (now + hour - 1) / hour * hour
+}
+
+func (s *Sequence) wait(w Wait) {
+	i, found := slices.BinarySearchFunc(s.Waits, w, compareWait)
+	if found || i > 0 && s.Waits[i-1].Since == w.Since {
+		return
+	}
+	s.Waits = slices.Insert(slices.Clip(s.Waits), i, w)
+}
+
+func compareWait(a, b Wait) int {
+	return cmp.Or(cmp.Compare(a.Boot, b.Boot), cmp.Compare(a.Seq, b.Seq))
+}
+
+// Advance moves the run as far as it goes and answers the time in which windows
+// may have become final by that: their ends lie in it, or, of the boots that it
+// left behind or ended, they hold a time in it.
+func (s *Sequence) Advance(lastEnd LastEnd, now int64) (opened Span, ok bool) {
 	if len(s.Boots) == 0 {
-		return false
+		return Span{}, false
 	}
-	boot, seq, ended := s.Boot, s.Seq, s.Ended
-	for s.step(endOf) {
+	was := s.Run
+	if s.behind {
+		s.Run, s.behind = Run{Boot: s.Boots[0].Number, Frontier: MinTime}, false
 	}
-	return boot != s.Boot || seq != s.Seq || ended != s.Ended
+	for s.step(lastEnd) {
+	}
+	s.prune(now)
+	return s.opened(was)
 }
 
 // step moves the run by one interval or into the next boot.
-func (s *Sequence) step(endOf EndOf) bool {
-	i := slices.IndexFunc(s.Boots, func(b Boot) bool { return b.Number == s.Boot })
-	b := &s.Boots[i]
-	if to := b.Got.End(s.Seq); to > s.Seq {
-		s.reach(b.Number, s.Seq, to, endOf)
+func (s *Sequence) step(lastEnd LastEnd) bool {
+	i, _ := s.find(s.Run.Boot)
+	b, r := &s.Boots[i], &s.Run
+	if to := b.Got.End(r.Seq); to > r.Seq {
+		if end, ok := lastEnd(b.Number, r.Seq, to); ok {
+			r.Frontier = end
+		}
+		r.Seq = to
 		return true
 	}
-	for _, lost := range []*Intervals{&b.Declared, &b.Assumed} {
-		if to := lost.End(s.Seq); to > s.Seq {
-			s.lose(lost == &b.Assumed)
-			s.Seq = to
-			return true
+	if lost := max(b.Lost, b.Given); r.Seq < lost && !(b.Closed && r.Seq >= b.end()) {
+		if next, ok := b.Got.Next(r.Seq); ok {
+			lost = min(lost, next)
+		} else if b.Closed {
+			lost = min(lost, b.end())
 		}
+		r.Seq = lost
+		return true
 	}
-	s.Ended = b.Closed && s.Seq >= b.Next
-	if s.Ended && i+1 < len(s.Boots) {
-		s.Boot, s.Seq, s.Ended = s.Boots[i+1].Number, 0, false
+	r.Ended = b.Closed && r.Seq >= b.end() || r.Seq == everything
+	if r.Ended && i+1 < len(s.Boots) {
+		s.Run = Run{Boot: s.Boots[i+1].Number, Frontier: MinTime}
 		return true
 	}
 	return false
 }
 
-// reach moves the run over received batches and the frontier with it.
-func (s *Sequence) reach(boot, from, to uint64, endOf EndOf) {
-	for seq := from; seq < to; seq++ {
-		first, end, ok := endOf(boot, seq)
-		if !ok {
-			continue
-		}
-		if n := len(s.Losses); n > 0 && s.Losses[n-1].To == MaxTime {
-			s.Losses[n-1].To = max(first, s.Losses[n-1].From)
-		}
-		s.Frontier = end
-	}
-	s.Seq = to
-}
-
-func (s *Sequence) lose(assumed bool) {
-	if n := len(s.Losses); n > 0 && s.Losses[n-1].To == MaxTime {
-		s.Losses[n-1].Assumed = s.Losses[n-1].Assumed || assumed
+// prune forgets the waits that the run has passed, and begins one where it waits
+// and none is known.
+func (s *Sequence) prune(now int64) {
+	if !s.Waiting() {
+		s.Waits = nil
 		return
 	}
-	s.Losses = append(s.Losses, Loss{From: s.Frontier, To: MaxTime, Assumed: assumed})
-	if len(s.Losses) > keepLosses {
-		s.Losses = slices.Delete(s.Losses, 0, len(s.Losses)-keepLosses)
+	here := Wait{Boot: s.Run.Boot, Seq: s.Run.Seq, Since: wholeHours(now)}
+	i, found := slices.BinarySearchFunc(s.Waits, here, compareWait)
+	if found {
+		i++
+	}
+	if i == 0 {
+		s.wait(here)
+		return
+	}
+	s.Waits = s.Waits[i-1:]
+}
+
+func (s *Sequence) opened(was Run) (Span, bool) {
+	r := s.Run
+	span := Span{From: was.Frontier, To: r.Frontier}
+	if r.Boot > was.Boot {
+		span.From = MinTime
+		for i, _ := s.find(was.Boot); s.Boots[i].Number < r.Boot; i++ {
+			span.To = max(span.To, s.Boots[i].Seen)
+		}
+	}
+	ended := r.Ended && (!was.Ended || r.Boot > was.Boot)
+	if ended {
+		i, _ := s.find(r.Boot)
+		span.To = max(span.To, s.Boots[i].Seen)
+	}
+	return span, r.Boot >= was.Boot && (span.From < span.To || ended && span.To > MinTime)
+}
+
+// Final reports whether nothing more is expected in a window whose data is of
+// boots up to boot.
+func (s *Sequence) Final(k Key, boot uint64) bool {
+	r := s.Run
+	return boot < r.Boot || boot == r.Boot && (r.Ended || k.End() <= r.Frontier)
+}
+
+// Seen is the largest event time that a boot and the later ones have shown.
+func (s *Sequence) Seen(boot uint64) int64 {
+	seen := MinTime
+	for _, b := range slices.Backward(s.Boots) {
+		if b.Number < boot {
+			break
+		}
+		seen = max(seen, b.Seen)
+	}
+	return seen
+}
+
+// Waiting reports whether the run stands before a hole: something later is here,
+// or is known to have been.
+func (s *Sequence) Waiting() bool {
+	if len(s.Boots) == 0 || s.Run.Ended {
+		return false
+	}
+	i, _ := s.find(s.Run.Boot)
+	b := &s.Boots[i]
+	return i+1 < len(s.Boots) || s.Run.Seq < b.Got.Top() || b.Closed && s.Run.Seq < b.end()
+}
+
+// Start dates what is known from before the first tick.
+func (s *Sequence) Start(now int64) {
+	s.Waits = slices.Clone(s.Waits)
+	for i := range s.Waits {
+		if s.Waits[i].Since == 0 {
+			s.Waits[i].Since = now
+		}
 	}
 }
 
-// Waiting reports whether the run stands before a hole: something later is here.
-func (s *Sequence) Waiting() bool {
-	if len(s.Boots) == 0 || s.Ended {
-		return false
-	}
-	last := &s.Boots[len(s.Boots)-1]
-	if last.Number > s.Boot {
-		return true
-	}
-	if _, later := last.Got.Next(s.Seq); later {
-		return true
-	}
-	return last.Closed && s.Seq < last.Next
+// Due reports whether the hole before which the run stands is known since a
+// time or longer.
+func (s *Sequence) Due(since int64) bool {
+	return len(s.Waits) > 0 && s.Waits[0].Since != 0 && s.Waits[0].Since <= since && s.Waiting()
 }
 
 // Assume gives up the hole before which the run stands.
 func (s *Sequence) Assume() {
-	i := slices.IndexFunc(s.Boots, func(b Boot) bool { return b.Number == s.Boot })
-	b := &s.Boots[i]
-	if next, ok := b.Got.Next(s.Seq); ok {
-		b.Assumed.Add(s.Seq, next)
-		return
+	b := s.boot(s.Run.Boot)
+	next, ok := b.Got.Next(s.Run.Seq)
+	switch {
+	case ok:
+		b.Given = max(b.Given, next)
+	case b.Closed:
+		b.Given = max(b.Given, b.end())
+	default:
+		b.Given = everything // the unknown tail of a boot that has a successor
 	}
-	if b.Closed {
-		b.Assumed.Add(s.Seq, b.Next)
-		return
-	}
-	b.Closed, b.Next = true, s.Seq // the unknown tail of a boot that has a successor
 }
 
-// Reason is why the window is final: declared or assumed where a lost hole
-// reaches into it, else complete.
-func (s *Sequence) Reason(k Key) string {
-	reason := wire.FinalComplete
-	for _, l := range s.Losses {
-		if l.From < k.End() && k.Start < l.To {
-			if l.Assumed {
-				return wire.FinalAssumed
-			}
-			reason = wire.FinalDeclared
+// Clone is a copy to go back to.
+func (s *Sequence) Clone() Sequence {
+	c := *s
+	c.Boots = slices.Clone(s.Boots)
+	return c
+}
+
+// Changed yields the boots that changed since the last Commit.
+func (s *Sequence) Changed(yield func(*Boot) bool) {
+	for i := range s.Boots {
+		if s.Boots[i].changed && !yield(&s.Boots[i]) {
+			return
 		}
 	}
-	return reason
+}
+
+// Commit makes what changed the state that a Clone is of.
+func (s *Sequence) Commit() {
+	for i := range s.Boots {
+		s.Boots[i].changed = false
+	}
+}
+
+// Restore puts back a boot as it was stored, boots in ascending order.
+func (s *Sequence) Restore(b Boot) {
+	b.Got = slices.Clone(b.Had)
+	s.Boots = append(s.Boots, b)
+}
+
+// Hold puts back the knowledge that the batches [from, to) of a boot are here. Of
+// those that are forgotten nothing else will be kept.
+func (s *Sequence) Hold(number, from, to uint64, forgotten bool) bool {
+	i, ok := s.find(number)
+	if !ok {
+		return false
+	}
+	if forgotten {
+		b := s.boot(number)
+		b.Had.Add(from, to)
+		return true
+	}
+	s.Boots[i].Got.Add(from, to)
+	return true
+}
+
+// Whole reports whether nothing of the sequences [from, to) of a boot is expected
+// any more: each is here, lost, or behind the end of a boot that is complete.
+func (s *Sequence) Whole(number, from, to uint64) bool {
+	i, ok := s.find(number)
+	if !ok {
+		return false
+	}
+	b := &s.Boots[i]
+	if number < s.Run.Boot || number == s.Run.Boot && s.Run.Ended {
+		to = min(to, b.end())
+	}
+	for from = max(from, b.Lost, b.Given); from < to; {
+		end := b.Got.End(from)
+		if end == from {
+			return false
+		}
+		from = end
+	}
+	return true
 }

@@ -2,7 +2,6 @@ package window
 
 import (
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 )
@@ -12,18 +11,17 @@ func TestIntervalsEqualASet(t *testing.T) {
 	for range 200 {
 		var s Intervals
 		set := map[uint64]bool{}
-		for range 60 {
+		top := uint64(0)
+		for range rng.IntN(20) {
 			from := rng.Uint64N(50)
 			to := from + rng.Uint64N(8)
-			add := rng.IntN(3) > 0
 			for v := from; v < to; v++ {
-				set[v] = add
+				set[v], top = true, max(top, v+1)
 			}
-			if add {
-				s.Add(from, to)
-			} else {
-				s.Remove(from, to)
-			}
+			s.Add(from, to)
+		}
+		if s.Top() != top {
+			t.Fatalf("%v: top is %d, want %d", s, s.Top(), top)
 		}
 		for v := range uint64(60) {
 			if s.Has(v) != set[v] {
@@ -37,12 +35,15 @@ func TestIntervalsEqualASet(t *testing.T) {
 			if ok != (want < 60) || ok && next != want {
 				t.Fatalf("%v: next of %d is %d %v", s, v, next, ok)
 			}
-			end := v
+			end, begin := v, v
 			for set[end] {
 				end++
 			}
-			if s.End(v) != end {
-				t.Fatalf("%v: end of %d is %d, want %d", s, v, s.End(v), end)
+			for set[v] && begin > 0 && set[begin-1] {
+				begin--
+			}
+			if s.End(v) != end || s.Begin(v) != begin {
+				t.Fatalf("%v: %d is in %d..%d, want %d..%d", s, v, s.Begin(v), s.End(v), begin, end)
 			}
 		}
 		for i := 1; i < len(s); i++ {
@@ -53,48 +54,33 @@ func TestIntervalsEqualASet(t *testing.T) {
 	}
 }
 
-func TestLedgerEqualsAMap(t *testing.T) {
+func TestPagesEqualAMap(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	l, want := NewLedger(), map[Key]Entry{}
-	state := map[blockKey][]byte{}
-	for range 4000 {
+	pages, want := map[PageKey]Page{}, map[Key]Entry{}
+	for range 8000 {
 		length := []time.Duration{5 * time.Second, time.Minute, 15 * time.Minute}[rng.IntN(3)]
 		k := At(length, rng.Int64N(int64(5*time.Hour))-int64(2*time.Hour))
-		e := Entry{State(1 + rng.IntN(3)), rng.Uint32N(4)}
-		l.Set(k, e)
-		want[k] = e
-		if rng.IntN(100) == 0 { // as a restart does
-			_ = l.Changes(func(length time.Duration, block int64, v []byte) error {
-				state[blockKey{length, block}] = slices.Clone(v)
-				return nil
-			})
-			l = NewLedger()
-			for bk, v := range state {
-				if err := l.Restore(bk.length, bk.block, v); err != nil {
-					t.Fatal(err)
-				}
-			}
+		e := Entry{State(rng.IntN(4)), rng.Uint32N(4)}
+		if e.State == None {
+			e.Revision = 0
 		}
+		p, i := Locate(k)
+		if k.Start < p.Start() || p.End() < k.End() || p.Window(i) != k {
+			t.Fatalf("%v is not at %d of %v", k, i, p)
+		}
+		pages[p] = pages[p].Set(i, e)
+		want[k] = e
 	}
-	open := 0
 	for k, e := range want {
-		if got := l.Get(k); got != e {
+		p, i := Locate(k)
+		if got := pages[p].Get(i); got != e {
 			t.Fatalf("%v is %v, want %v", k, got, e)
 		}
-		if e.State == Provisional {
-			open++
+	}
+	for k, p := range pages {
+		if again, err := ParsePage(k, []byte(p)); err != nil || again != p {
+			t.Fatalf("page %q: %v", p, err)
 		}
-	}
-	if got := len(l.Open(MaxTime)); got != open {
-		t.Errorf("%d open windows, want %d", got, open)
-	}
-	var all []Key
-	for from := int64(-1 << 62); from < 1<<62; {
-		keys, next := l.HandedOut(from, 1<<62, 100)
-		all, from = append(all, keys...), next
-	}
-	if len(all) != len(want) {
-		t.Errorf("handed out %d windows, want %d", len(all), len(want))
 	}
 }
 
@@ -107,18 +93,38 @@ func TestAtIsOnTheGridOnBothSidesOf1970(t *testing.T) {
 	}
 }
 
-func FuzzLedgerRestore(f *testing.F) {
-	f.Add([]byte{6, 1, 8})
-	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0x7f})
-	f.Fuzz(func(t *testing.T, value []byte) {
-		l := NewLedger()
-		if l.Restore(time.Minute, 3, value) != nil {
+func FuzzPage(f *testing.F) {
+	f.Add([]byte{6, 1, 8}, 3)
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0x7f}, 0)
+	f.Add([]byte(Page("").Set(59, Entry{Final, 1 << 31}).Set(7, Entry{Provisional, 1})), 59)
+	f.Fuzz(func(t *testing.T, value []byte, at int) {
+		p, err := ParsePage(PageKey{time.Minute, 3}, value)
+		if err != nil || at < 0 || at >= 60 {
 			return
 		}
-		k := Key{Length: time.Minute, Start: 3 * int64(time.Hour)}
-		l.Set(k, Entry{Final, 9})
-		if l.Get(k) != (Entry{Final, 9}) {
-			t.Fatal("what was set is not there")
+		var was [60]Entry
+		for i := range was {
+			was[i] = p.Get(i)
+		}
+		if p.Set(at, was[at]) != p && at < total(p) {
+			t.Fatalf("%q and the same is %q", p, p.Set(at, was[at]))
+		}
+		was[at] = Entry{Final, 9}
+		p = p.Set(at, was[at])
+		for i, e := range was {
+			if p.Get(i) != e {
+				t.Fatalf("%d is %v, want %v", i, p.Get(i), e)
+			}
+		}
+		if _, err := ParsePage(PageKey{time.Minute, 3}, []byte(p)); err != nil {
+			t.Fatal(err)
 		}
 	})
+}
+
+func total(p Page) (n int) {
+	for run := range p.Runs() {
+		n += run
+	}
+	return n
 }

@@ -1,0 +1,171 @@
+package device
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/wearstream/wearstream/features"
+	"github.com/wearstream/wearstream/stream/window"
+)
+
+// pending is a window that changed since it was last handed out.
+type pending struct {
+	_          struct{} `cbor:",toarray"`
+	Length, At uint16   // s, At of its hour
+	Boot       uint64   // at least the highest boot with data in it that came since
+	Since      int64    // tick time of the last change, ns
+	First      int64    // offset of the first change
+}
+
+// agenda are the pending windows that start in one hour, as they become due.
+type agenda struct {
+	hour  int64
+	items []pending
+}
+
+const hour = int64(time.Hour)
+
+// agendaHour is the hour in which a time is.
+func agendaHour(t int64) int64 { return window.At(time.Hour, t).Start / hour }
+
+func (a *agenda) window(i int) window.Key {
+	p := &a.items[i]
+	return window.Key{Length: time.Duration(p.Length) * time.Second, Start: a.hour*hour + int64(p.At)*int64(time.Second)}
+}
+
+func (a *agenda) find(k window.Key) (int, bool) {
+	length, at := uint16(k.Length/time.Second), uint16((k.Start-a.hour*hour)/int64(time.Second))
+	return slices.BinarySearchFunc(a.items, 0, func(p pending, _ int) int {
+		return cmp.Or(cmp.Compare(int(p.At)+int(p.Length), int(at)+int(length)), cmp.Compare(p.Length, length))
+	})
+}
+
+// waiting is what is pending of a window.
+func (s *sensor) waiting(k window.Key) (pending, bool) {
+	a, _ := s.pending.get(agendaHour(k.Start))
+	if i, ok := a.find(k); ok {
+		return a.items[i], true
+	}
+	return pending{}, false
+}
+
+// setPending replaces what is pending of a window; nil: nothing.
+func (s *sensor) setPending(k window.Key, p *pending) {
+	h := agendaHour(k.Start)
+	a, _ := s.pending.get(h)
+	a.hour = h
+	i, there := a.find(k)
+	switch {
+	case p == nil && !there:
+		return
+	case p == nil && len(a.items) == 1:
+		s.pending.remove(h)
+		return
+	}
+	items := make([]pending, 0, len(a.items)+1)
+	items = append(items, a.items[:i]...)
+	if p != nil {
+		p.Length, p.At = uint16(k.Length/time.Second), uint16((k.Start-h*hour)/int64(time.Second))
+		items = append(items, *p)
+	}
+	if there {
+		i++
+	}
+	a.items = append(items, a.items[i:]...)
+	s.pending.set(a)
+}
+
+// handed is what was handed out of a window.
+func (s *sensor) handed(k window.Key) window.Entry {
+	at, i := window.Locate(k)
+	p, _ := s.ledger.get(at)
+	return p.page.Get(i)
+}
+
+func (s *sensor) setHanded(k window.Key, e window.Entry) {
+	at, i := window.Locate(k)
+	p, _ := s.ledger.get(at)
+	s.ledger.set(ledgerPage{at, p.page.Set(i, e)})
+}
+
+// from yields the windows of a length that were handed out in a wanted state and
+// start at or after a time, by start.
+func (s *sensor) from(length time.Duration, start int64, want func(window.Entry) bool) func(yield func(window.Key) bool) {
+	return func(yield func(window.Key) bool) {
+		first := window.PageKey{Length: length, Index: window.MinTime}
+		if start > window.MinTime {
+			first, _ = window.Locate(window.At(length, start))
+		}
+		for i := s.ledger.from(first); i < len(s.ledger.rows) && s.ledger.rows[i].key.Length == length; i++ {
+			p, at := &s.ledger.rows[i], 0
+			for n, e := range p.page.Runs() {
+				if want(e) {
+					for j := range n {
+						if k := p.key.Window(at + j); k.Start >= start && !yield(k) {
+							return
+						}
+					}
+				}
+				at += n
+			}
+		}
+	}
+}
+
+func isProvisional(e window.Entry) bool { return e.State == window.Provisional }
+func isHandedOut(e window.Entry) bool   { return e.State != window.None }
+
+// longest is the length of the longest window.
+var longest = slices.Max(features.Lengths)
+
+// open answers the windows that may have to be handed out, those that are pending
+// or provisional, whose ends lie in (from, to], and are at most an hour apart; and
+// up to where they are all of them. ok is false when there are none.
+func (s *sensor) open(from, to int64) (keys []window.Key, upto int64, ok bool) {
+	next := to
+	found := false
+	note := func(k window.Key) bool {
+		found = true
+		next = min(next, k.End())
+		return false // the first of its kind
+	}
+	s.eachOpen(from, to, note)
+	if !found {
+		return nil, to, false
+	}
+	if upto = to; next < to-hour {
+		upto = next + hour
+	}
+	s.eachOpen(from, upto, func(k window.Key) bool { keys = append(keys, k); return true })
+	slices.SortFunc(keys, window.Key.Compare)
+	return slices.Compact(keys), upto, true
+}
+
+// eachOpen yields the windows of open by kind: each length's provisional ones by
+// time, then the pending ones of each hour.
+func (s *sensor) eachOpen(from, to int64, yield func(window.Key) bool) {
+	for _, length := range features.Lengths {
+		start := window.MinTime
+		if from > window.MinTime+int64(length) {
+			start = from - int64(length) + 1
+		}
+		for k := range s.from(length, start, isProvisional) {
+			if k.End() > to || !yield(k) {
+				break
+			}
+		}
+	}
+	i := 0
+	if from > window.MinTime+int64(longest) {
+		i = s.pending.from(agendaHour(from - int64(longest)))
+	}
+	for ; i < len(s.pending.rows) && s.pending.rows[i].hour*hour < to; i++ {
+		a := &s.pending.rows[i]
+		for j := range a.items {
+			if k := a.window(j); from < k.End() && k.End() <= to && !yield(k) {
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package window
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"slices"
+	"sort"
+
+	"github.com/wearstream/wearstream/features"
+	"github.com/wearstream/wearstream/stream/wire"
+)
+
+// Sum is a window's content without its samples: everything that a row says.
+type Sum struct {
+	N, Dup, Clip uint32
+	Expected     uint32  // samples that the configured rate gives
+	Coverage     float64 // definitions, section 3
+	RateOff      bool
+	Jump         bool
+	Digest       string // 16 hex digits, definitions, section 3
+	Epoch        features.Epoch
+}
+
+// Same reports whether two sums are of the same content. How often a sample came
+// is not content.
+func (s *Sum) Same(o *Sum) bool {
+	return s.N == o.N && s.Clip == o.Clip && s.Expected == o.Expected && s.Coverage == o.Coverage &&
+		s.RateOff == o.RateOff && s.Jump == o.Jump && s.Digest == o.Digest
+}
+
+// Summer makes sums. A longer window that is made of the 5 s windows that were
+// summed just before takes over their work: what Begun holds of a sensor. With or
+// without it a sum has the same bytes.
+type Summer struct {
+	merger Merger
+	buf    []byte
+	part   part
+}
+
+// Begun is what Summer keeps of a sensor from one window to the next: the
+// beginnings of the longer windows. The zero value holds nothing. It is a cache.
+type Begun struct{ parts [len(longer)]*part }
+
+// longer are the lengths that are made of epochs.
+var longer = [...]int{1, 2} // of features.Lengths
+
+// Forget drops what holds a time in [from, to].
+func (b *Begun) Forget(from, to int64) {
+	for i, p := range b.parts {
+		if p != nil && from < p.upto && p.key.Start <= to {
+			b.parts[i] = nil
+		}
+	}
+}
+
+// part is the beginning of a window.
+type part struct {
+	key       Key
+	upto      int64 // what lies before is in
+	n         uint32
+	dup, clip uint32
+	nominal   uint32
+	last      int64 // time of the last sample
+	covered   int64
+	epoch     features.Epoch
+	samples   hash.Hash
+}
+
+func (p *part) begin(k Key) {
+	if p.samples == nil {
+		p.samples = sha256.New()
+	}
+	p.samples.Reset()
+	*p = part{key: k, upto: k.Start, last: k.Start, samples: p.samples}
+}
+
+// add puts the samples between upto and until in. bytes are those of the digest.
+func (p *part) add(until int64, c *Content, nominal uint32, bytes []byte) {
+	p.upto = until
+	p.n, p.dup, p.clip = p.n+uint32(len(c.Samples.T)), p.dup+c.Dup, p.clip+c.Clip
+	if len(c.Samples.T) == 0 {
+		return
+	}
+	if p.nominal == 0 {
+		p.nominal = nominal
+	}
+	most, last := limit(p.nominal), p.last
+	for _, t := range c.Samples.T {
+		p.covered += min(t-last, most)
+		last = t
+	}
+	p.last = last
+	p.samples.Write(bytes)
+}
+
+// sum closes the window, given what its batches say beside the samples.
+func (p *part) sum(c *Content, buf []byte) Sum {
+	s := Sum{N: p.n, Dup: p.dup, Clip: p.clip, RateOff: c.RateOff, Jump: c.Jump, Epoch: p.epoch}
+	if p.n == 0 {
+		return s
+	}
+	k := p.key
+	covered := p.covered + min(k.End()-p.last, limit(p.nominal))
+	s.Coverage = min(1, float64(covered)/float64(k.Length))
+	s.Expected = uint32((uint64(k.Length)/1e6*uint64(p.nominal) + 500_000) / 1_000_000)
+	p.samples.Write(appendReadings(buf, c.Readings))
+	var digest [sha256.Size]byte
+	s.Digest = hex.EncodeToString(p.samples.Sum(digest[:0])[:8])
+	return s
+}
+
+// Sum makes the sum of a window from its batches, which are ordered by name.
+// begun may be nil.
+func (s *Summer) Sum(k Key, batches []*wire.SampleBatch, begun *Begun) Sum {
+	if begun != nil {
+		for i, p := range begun.parts {
+			if p != nil && p.key == k && p.upto == k.End() {
+				begun.parts[i] = nil
+				return p.sum(s.merger.Frame(k, batches), s.buf[:0])
+			}
+		}
+	}
+	c := s.merger.Merge(k, batches)
+	p := &s.part
+	p.begin(k)
+	rate := uint32(0)
+	if len(c.Samples.T) > 0 {
+		rate = nominal(batches, c.Samples.T[0])
+	}
+	s.buf = appendSamples(s.buf[:0], c.Samples)
+	p.add(k.End(), c, rate, s.buf)
+	for epoch := range epochs(k, c) {
+		p.epoch.Merge(&epoch)
+	}
+	if begun != nil && k.Length == features.EpochLength {
+		begun.extend(k, c, rate, s.buf, &p.epoch)
+	}
+	return p.sum(c, s.buf[len(s.buf):])
+}
+
+// epochs cuts a content into epochs in the order of time.
+func epochs(k Key, c *Content) func(yield func(features.Epoch) bool) {
+	return func(yield func(features.Epoch) bool) {
+		s, r := c.Samples, c.Readings
+		for end := k.Start + int64(features.EpochLength); end <= k.End(); end += int64(features.EpochLength) {
+			i := sort.Search(len(s.T), func(i int) bool { return s.T[i] >= end })
+			j, _ := slices.BinarySearch(r.T, end)
+			if !yield(features.NewEpoch(
+				features.Samples{T: s.T[:i], X: s.X[:i], Y: s.Y[:i], Z: s.Z[:i]},
+				features.Readings{T: r.T[:j], MilliC: r.MilliC[:j]})) {
+				return
+			}
+			s = features.Samples{T: s.T[i:], X: s.X[i:], Y: s.Y[i:], Z: s.Z[i:]}
+			r = features.Readings{T: r.T[j:], MilliC: r.MilliC[j:]}
+		}
+	}
+}
+
+// extend adds a 5 s window to the longer ones, where it is the next.
+func (b *Begun) extend(k Key, c *Content, rate uint32, bytes []byte, epoch *features.Epoch) {
+	for i, l := range longer {
+		p := b.parts[i]
+		if own := At(features.Lengths[l], k.Start); own.Start == k.Start {
+			if p == nil {
+				p = &part{}
+				b.parts[i] = p
+			}
+			p.begin(own)
+		} else if p == nil || p.key != own || p.upto != k.Start {
+			continue
+		}
+		p.add(k.End(), c, rate, bytes)
+		p.epoch.Merge(epoch)
+	}
+}
