@@ -26,6 +26,7 @@ type cli struct {
 	Up          upCmd          `cmd:"" group:"start" help:"Run everything on this machine."`
 	Replay      replayCmd      `cmd:"" group:"start" help:"Play recordings as devices, over MQTT with their own certificates."`
 	Gateway     gatewayCmd     `cmd:"" group:"part" help:"Take what devices publish and write it to the log."`
+	Bridge      bridgeCmd      `cmd:"" group:"part" help:"Take what devices publish from an existing MQTT broker."`
 	Process     processCmd     `cmd:"" group:"part" help:"Compute windows of features from the log."`
 	Sink        sinkCmd        `cmd:"" group:"part" help:"Land the log in objects or ClickHouse."`
 	Engine      engineCmd      `cmd:"" group:"part" help:"Run the embedded ClickHouse; up starts it by itself."`
