@@ -40,7 +40,7 @@ func (f *flight) until(ctx context.Context, n int64) error {
 	}
 	defer context.AfterFunc(ctx, func() {
 		f.mu.Lock() // not between the test and the wait below
-		f.mu.Unlock()
+		defer f.mu.Unlock()
 		f.less.Broadcast()
 	})()
 	f.mu.Lock()
