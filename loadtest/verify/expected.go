@@ -128,7 +128,8 @@ func (v *verifier) history(t *truth, names []name) *history {
 			if c.batch.run.n > 0 && !c.impossible() && c.age >= v.Due.Tables {
 				b.seen = max(b.seen, c.batch.run.time(int(c.batch.run.n)))
 			}
-			if before := h.boots[n.boot-1]; c.batch.previous > 0 && before != nil {
+			if c.batch.previous > 0 && names[0].boot < n.boot { // else the log begins with this boot
+				before := h.at(n.boot - 1)
 				before.closed, before.next = true, max(before.next, c.batch.previous)
 			}
 		}
