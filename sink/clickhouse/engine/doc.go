@@ -52,8 +52,8 @@
 // No native TCP protocol, TLS, roles, quotas, clusters, system log tables, progress
 // headers or query ids inside the engine (system.processes shows ours in log_comment).
 // AggregateFunction, JSON, Dynamic and Variant columns cannot be sent to clients that
-// announce a revision. Formats with a head or a tail (JSON, Parquet, CSVWithNames) are
-// made whole in memory before they are sent.
+// announce a revision. Formats with a tail, such as JSON and Parquet, are made whole in
+// memory before they are sent.
 //
 // An installed official clickhouse binary is not started: of a version that is not
 // known here, neither the grants nor the confinement nor the end with the parent could

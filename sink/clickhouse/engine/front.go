@@ -2,12 +2,10 @@ package engine
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -291,7 +289,7 @@ func (q *request) run(s *session, a *answer) error {
 		st.format = "TabSeparated"
 	}
 	setContentType(a.w.Header(), st.format)
-	if st.rows && byBlocks[st.format] {
+	if st.rows && (byBlocks[st.format] || heads[st.format] != nil) {
 		return q.stream(s, a, st)
 	}
 	out, sum, err := s.run(st.sql, st.format, q.bound...)
@@ -334,8 +332,8 @@ func (q *request) insert(s *session, a *answer, st statement) error {
 	return nil
 }
 
-// byBlocks are the formats whose output is the concatenation of its blocks. Others
-// have a head or a tail and are made whole before they are sent.
+// byBlocks are the formats whose output is the concatenation of its blocks. Others,
+// but for heads, are made whole before they are sent.
 var byBlocks = map[string]bool{
 	"Native": true, "RowBinary": true, "TSV": true, "TabSeparated": true, "TSVRaw": true, "TabSeparatedRaw": true,
 	"CSV": true, "TSKV": true, "JSONEachRow": true, "JSONLines": true, "NDJSON": true, "JSONCompactEachRow": true, "JSONStringsEachRow": true,
@@ -343,8 +341,8 @@ var byBlocks = map[string]bool{
 
 func (q *request) stream(s *session, a *answer, st statement) error {
 	sent, err := q.streamBlocks(s, a, st)
-	if err == nil && sent == 0 && st.format == "Native" {
-		return q.writeHeader(s, a, st.sql)
+	if err == nil && sent == 0 && (st.format == "Native" || heads[st.format] != nil) {
+		return q.writeHead(s, a, st)
 	}
 	return err
 }
@@ -356,7 +354,7 @@ func (q *request) streamBlocks(s *session, a *answer, st statement) (sent int, e
 	}
 	finished := false
 	defer func() { rows.close(finished) }()
-	var pending []byte
+	var head, pending []byte
 	for {
 		out, _, err := rows.next()
 		if err != nil {
@@ -369,34 +367,17 @@ func (q *request) streamBlocks(s *session, a *answer, st statement) (sent int, e
 			}
 			return sent, nil
 		}
+		if measure := heads[st.format]; measure != nil && sent == 0 {
+			head = out[:measure(out)]
+		} else if measure != nil {
+			out = withoutHead(out, head)
+		}
 		sent += len(out)
 		pending = append(pending, out...)
 		if err := q.writeBlocks(a, st.format, &pending); err != nil {
 			return sent, err
 		}
 	}
-}
-
-// writeHeader sends the block without rows that says which columns an empty result
-// has: the engine leaves it out, and clients take the names and types from it. A
-// limit of the request that forbids the description leaves it out again.
-func (q *request) writeHeader(s *session, a *answer, sql string) error {
-	out, _, err := s.run("DESCRIBE TABLE ("+withoutFormat(sql)+")", "JSONCompactEachRow", q.bound...)
-	if err != nil {
-		return nil
-	}
-	var names, types []string
-	for lines := json.NewDecoder(bytes.NewReader(out)); ; {
-		var column []string // name, type, what does not matter here
-		if err := lines.Decode(&column); err == io.EOF {
-			break
-		} else if err != nil {
-			return err
-		}
-		names, types = append(names, column[0]), append(types, column[1])
-	}
-	block := emptyBlock(names, types)
-	return q.write(a, "Native", &block)
 }
 
 // write sends the whole output of a statement.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -498,6 +499,44 @@ func TestKillByQueryID(t *testing.T) {
 	}
 }
 
+// heads are the formats that begin with the names of the columns.
+var heads = map[string]bool{
+	"RowBinaryWithNames": true, "RowBinaryWithNamesAndTypes": true, "CSVWithNames": true, "CSVWithNamesAndTypes": true,
+	"TSVWithNames": true, "TSVWithNamesAndTypes": true, "TabSeparatedWithNames": true, "TabSeparatedWithNamesAndTypes": true,
+	"JSONCompactEachRowWithNames": true, "JSONCompactEachRowWithNamesAndTypes": true,
+}
+
+// What is sent while the statement runs is what it would be as a whole, and an
+// endless one is sent too.
+func TestHeads(t *testing.T) {
+	c := newCurl(t)
+	for format := range heads {
+		rows := "SELECT number AS `a\"\n,`, toString(number) AS `b'\t\\\\` FROM numbers(150000)"
+		streamed := c.query(rows + " FORMAT " + format)
+		plain := strings.TrimSuffix(strings.TrimSuffix(format, "AndTypes"), "WithNames")
+		body := c.query(rows + " FORMAT " + plain)
+		if head, ok := strings.CutSuffix(streamed, body); !ok || len(head) > 100 || !strings.Contains(head, "a") {
+			t.Errorf("%s: %d bytes with a head, %d without; begins %q", format, len(streamed), len(body), streamed[:60])
+		}
+		grouped := "SELECT number AS k, count() FROM numbers(150000) GROUP BY k WITH TOTALS ORDER BY k FORMAT "
+		if a, b := c.query(grouped+format), c.query(grouped+plain); !strings.HasSuffix(a, b) {
+			t.Errorf("%s: totals end %q, want %q", format, a[len(a)-30:], b[len(b)-30:])
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	req, _ := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.addr+"/", strings.NewReader("SELECT number FROM system.numbers FORMAT RowBinaryWithNamesAndTypes"))
+	req.SetBasicAuth(enginetest.User, enginetest.Password)
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if n, err := io.CopyN(io.Discard, resp.Body, 8<<20); err != nil {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+}
+
 // An empty result says which columns it has.
 func TestEmptyResults(t *testing.T) {
 	c := newCurl(t)
@@ -508,6 +547,11 @@ func TestEmptyResults(t *testing.T) {
 	} {
 		if got := c.query(sql); got != want {
 			t.Errorf("%s: %q, want %q", sql, got, want)
+		}
+	}
+	for format := range heads {
+		if a, b := c.query("SELECT 1 AS `a\"\n,`, 'x' AS b WHERE 0 FORMAT "+format), c.query("SHOW TABLES FORMAT "+format); a == "" || b == "" {
+			t.Errorf("%s: %q and %q", format, a, b)
 		}
 	}
 	conn := connect(t, "lz4")

@@ -28,19 +28,6 @@ var errShort = errors.New("the Native data end inside a block")
 // maxTypeDepth limits nesting of types.
 const maxTypeDepth = 32
 
-// emptyBlock is a block of revision 0 without rows.
-func emptyBlock(names, types []string) []byte {
-	text := func(b []byte, s string) []byte {
-		return append(binary.AppendUvarint(b, uint64(len(s))), s...)
-	}
-	b := binary.AppendUvarint(nil, uint64(len(names)))
-	b = binary.AppendUvarint(b, 0)
-	for i, name := range names {
-		b = text(text(b, name), types[i])
-	}
-	return b
-}
-
 // reframe appends to dst the whole blocks of src as a client of the revision
 // expects them and returns what is left of src.
 func reframe(dst, src []byte, revision int) (out, rest []byte, err error) {
