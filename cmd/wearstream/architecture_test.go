@@ -31,6 +31,8 @@ func TestImportRules(t *testing.T) {
 		{"stream/processor", module + "features", "the loop runs any operator"},
 		{"gateway", module + "sink", "the gateway writes to the log and to nothing else"},
 		{"gateway", module + "features", "the gateway looks at the envelope only"},
+		{"gateway/bridge", module + "gateway/mqtt", "a bridge is in front of no port of ours"},
+		{"gateway/ingest", module + "sink", "what gateway and bridge share writes to the log and to nothing else"},
 		{"gateway/mqtt", module + "stream/kafka", "the MQTT server knows names and no log"},
 		{"gateway/mqtt", "github.com/twmb", "the MQTT server knows names and no log"},
 		{"sink/object", module + "sink/clickhouse", "a sink never imports another sink"},
