@@ -20,7 +20,7 @@ var heads = map[string]func(chunk []byte) int{
 func binaryHead(n uint64) func([]byte) int {
 	return func(chunk []byte) int {
 		c := cursor{b: chunk}
-		for range n * c.uvarint() {
+		for left := n * c.uvarint(); left > 0 && c.err == nil; left-- {
 			c.skip(c.uvarint(), 1)
 		}
 		return c.at
@@ -76,9 +76,9 @@ func (q *request) writeHead(s *session, a *answer, st statement) error {
 // emptyBlock makes a Native block (revision 0) without rows of a binary head.
 func emptyBlock(head []byte) []byte {
 	c := cursor{b: head}
-	texts := make([][]byte, 2*c.uvarint()) // all names, all types
-	for i := range texts {
-		texts[i] = c.take(c.uvarint())
+	var texts [][]byte // all names, all types
+	for left := 2 * c.uvarint(); left > 0 && c.err == nil; left-- {
+		texts = append(texts, c.take(c.uvarint()))
 	}
 	n := len(texts) / 2
 	block := binary.AppendUvarint(nil, uint64(n))

@@ -86,12 +86,16 @@ func TestReadsOnly(t *testing.T) {
 
 // FuzzStatement: no text makes it panic or loop, and the parts lie inside the text.
 func FuzzStatement(f *testing.F) {
-	for _, text := range []string{"SELECT 1 FORMAT CSV", "INSERT INTO a.b (c) FORMAT TSV\n1", "INSERT INTO t VALUES (1)", "$a$ $a", "/* -- '", "((`", "INSERT INTO x."} {
+	for _, text := range []string{"SELECT 1 FORMAT CSV", "INSERT INTO a.b (c) FORMAT TSV\n1", "INSERT INTO t VALUES (1)", "$a$ $a", "/* -- '", "((`", "INSERT INTO x.", "KILL QUERY WHERE query_id = '1'", "SELECT 1 FORMAT A SETTINGS b = 1;"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
+		readsOnly(text, false)
+		if bracketed := withoutFormat(text); len(bracketed) > len(text)+1 {
+			t.Errorf("%q grew to %q", text, bracketed)
+		}
 		s, err := readStatement(text)
-		if err != nil {
+		if err != nil || s.sql == killByID(text) {
 			return
 		}
 		if s.data > len(text) || !strings.HasPrefix(text, s.sql) || s.insert && s.data < len(s.sql) {
