@@ -14,6 +14,7 @@ up: build parts
 
 ## test: everything, with the real parts
 test: build parts lint
+	@deploy/local/clients fetch
 	GO=$(GO) deploy/local/suite
 
 ## quick: what needs nothing but modules
