@@ -29,7 +29,7 @@ type block struct {
 // The code of a block: uvarint place of the last batch that has an end in event
 // time, plus one, 0 for none, and varint that end; uvarint lowest offset; uvarint
 // number of runs of sequences that are here, each as uvarint skipped, uvarint
-// count; varint offset of the first; varint usual distance of offsets; then how
+// count; uvarint offset of the first above the lowest; varint usual distance of offsets; then how
 // far every further one is from that, as a Rice code.
 //
 // Sensors of a partition take turns, so that distances are alike and cost a few
@@ -67,7 +67,7 @@ func newBlock(first name, from, to int64, h blockHead, members []member) block {
 		b = binary.AppendUvarint(b, r.To-r.From)
 		at = r.To
 	}
-	b = binary.AppendVarint(b, members[0].offset)
+	b = binary.AppendUvarint(b, uint64(members[0].offset-low))
 	distances := make([]int64, 0, len(members))
 	for i := 1; i < len(members); i++ {
 		distances = append(distances, members[i].offset-members[i-1].offset)
@@ -140,10 +140,11 @@ func (b *block) members() ([]member, error) {
 			all = append(all, member{seq: seq})
 		}
 	}
-	offset, n := binary.Varint(p)
+	above, n := binary.Uvarint(p)
 	if n <= 0 {
 		return nil, errBlock
 	}
+	offset := h.low + int64(above)
 	usual, m := binary.Varint(p[n:])
 	if m <= 0 {
 		return nil, errBlock

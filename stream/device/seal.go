@@ -6,26 +6,30 @@ import (
 	"github.com/wearstream/wearstream/stream/window"
 )
 
-// sealEvery is how often, in sequences, a sensor looks for entries to seal.
-const sealEvery = 64
+// Entries are sealed sealLen at a time; a sensor looks for them every sealEvery
+// sequences.
+const (
+	sealLen   = 32
+	sealEvery = 16
+)
 
-// maxEntries bounds the entries of a sensor that has a backlog: beyond it blocks
+// maxEntries bounds the entries of a sensor that has a backlog: beyond it they
 // are sealed although their windows may be looked at again soon.
 const maxEntries = 2048
 
-// seal makes blocks of the entries that are no longer looked at: of a range of
+// seal puts entries that are no longer looked at into blocks: of a range of
 // sequences that is here or lost as a whole, a quarter of an hour behind what the
 // device has shown, and with no pending window in it.
 func (s *sensor) seal() error {
 	rows := s.entries.rows
 	var done [][]*entry
 	for i := 0; i < len(rows); {
-		first := blockOf(rows[i].name)
+		first := name{rows[i].name.boot, rows[i].name.seq &^ (sealLen - 1)}
 		j := i + 1
-		for j < len(rows) && blockOf(rows[j].name) == first {
+		for j < len(rows) && rows[j].name.boot == first.boot && rows[j].name.seq-first.seq < sealLen {
 			j++
 		}
-		if s.head.Sequence.Whole(first.boot, first.seq, first.seq+blockLen) && (len(rows) > maxEntries || s.quiet(rows[i:j])) {
+		if s.head.Sequence.Whole(first.boot, first.seq, first.seq+sealLen) && (len(rows) > maxEntries || s.quiet(rows[i:j])) {
 			done = append(done, slices.Clone(rows[i:j]))
 		}
 		i = j

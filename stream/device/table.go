@@ -61,9 +61,12 @@ func (t *table[K, V]) set(row V) {
 func (t *table[K, V]) put(i int, there bool, row V) {
 	if there {
 		t.rows[i] = row
-	} else {
-		t.rows = slices.Insert(t.rows, i, row)
+		return
 	}
+	if n := len(t.rows); n == cap(t.rows) { // there are thousands of tables: no room to spare
+		t.rows = append(make([]V, 0, n+n/8+4), t.rows...)
+	}
+	t.rows = slices.Insert(t.rows, i, row)
 }
 
 func (t *table[K, V]) remove(k K) {

@@ -24,8 +24,7 @@ type Entry struct {
 	Revision uint32
 }
 
-// PageKey names a page: windows of one length, an hour of them, or a day of the
-// longest.
+// PageKey names a page: pageLen windows of one length.
 type PageKey struct {
 	Length time.Duration
 	Index  int64
@@ -37,21 +36,17 @@ type PageKey struct {
 // value; the empty one says that nothing was handed out.
 type Page string
 
-func pageLen(length time.Duration) int64 {
-	if length >= 15*time.Minute {
-		return int64(24 * time.Hour / length)
-	}
-	return int64(time.Hour / length)
-}
+// pageLen is two hours of 5 s windows, a day of minutes.
+const pageLen = 1440
 
 // Locate is the page of a window and its place there.
 func Locate(k Key) (PageKey, int) {
-	i, n := k.Start/int64(k.Length), pageLen(k.Length)
-	page := i / n
-	if i%n < 0 {
+	i := k.Start / int64(k.Length)
+	page := i / pageLen
+	if i%pageLen < 0 {
 		page--
 	}
-	return PageKey{k.Length, page}, int(i - page*n)
+	return PageKey{k.Length, page}, int(i - page*pageLen)
 }
 
 // Start is where the first window of a page starts.
@@ -60,7 +55,7 @@ func (k PageKey) Start() int64 { return k.Index * k.span() }
 // End is where the last window of a page ends.
 func (k PageKey) End() int64 { return (k.Index + 1) * k.span() }
 
-func (k PageKey) span() int64 { return pageLen(k.Length) * int64(k.Length) }
+func (k PageKey) span() int64 { return pageLen * int64(k.Length) }
 
 // Window is the window at a place of a page.
 func (k PageKey) Window(at int) Key {
@@ -182,7 +177,7 @@ func ParsePage(k PageKey, b []byte) (Page, error) {
 		}
 		last, total = r, total+int64(r.n)
 	}
-	if total > pageLen(k.Length) {
+	if total > pageLen {
 		return "", errors.New("a page with too many windows")
 	}
 	return p, nil
