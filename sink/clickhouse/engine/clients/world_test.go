@@ -49,7 +49,8 @@ func world(t *testing.T, dsn string) (rows []string) {
 	for _, table := range []string{"types_want", "types_got"} {
 		execute(t, conn, "CREATE TABLE "+table+everyType)
 	}
-	execute(t, conn, "CREATE VIEW types_differ AS (SELECT * FROM types_want EXCEPT SELECT * FROM types_got) UNION ALL (SELECT * FROM types_got EXCEPT SELECT * FROM types_want)")
+	const left, right = "SELECT * REPLACE mapSort(labels) AS labels FROM types_want", "SELECT * REPLACE mapSort(labels) AS labels FROM types_got" // maps of most languages have no order
+	execute(t, conn, "CREATE VIEW types_differ AS ("+left+" EXCEPT "+right+") UNION ALL ("+right+" EXCEPT "+left+")")
 	execute(t, conn, "INSERT INTO types_want "+oddRow)
 	execute(t, conn, "INSERT INTO types_want "+manyRows)
 	return slices.Concat(want, wantWindows, wantRefused)
