@@ -125,7 +125,11 @@ func (s *sensor) toRestate(old assignment) {
 func (s *sensor) handedUntil() int64 {
 	until := window.MinTime
 	for i := range s.ledger.rows {
-		until = max(until, s.ledger.rows[i].key.End())
+		p, n := &s.ledger.rows[i], 0
+		for run := range p.page.Runs() {
+			n += run
+		}
+		until = max(until, p.key.Window(n-1).Start+1)
 	}
 	return until
 }

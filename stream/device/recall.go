@@ -85,20 +85,18 @@ func (o *operator) recall(ctx context.Context, s *sensor, b *block) (entries []*
 // load brings the samples of entries into memory. After a restart it brings those
 // of all pending windows, in one pass.
 func (o *operator) load(ctx context.Context, s *sensor, entries []*entry) error {
+	if !slices.ContainsFunc(entries, isMissing) {
+		return nil
+	}
 	var missing []*entry
 	of := map[*entry]*sensor{}
 	want := func(s *sensor, e *entry) {
-		if e.raw == nil && of[e] == nil && e.Offset >= o.time.Floor {
+		if isMissing(e) && of[e] == nil && e.Offset >= o.time.Floor {
 			missing, of[e] = append(missing, e), s
 		}
 	}
 	for _, e := range entries {
-		if e.raw == nil {
-			want(s, e)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
+		want(s, e)
 	}
 	if o.cold {
 		o.cold = false
@@ -115,6 +113,8 @@ func (o *operator) load(ctx context.Context, s *sensor, entries []*entry) error 
 	}
 	return nil
 }
+
+func isMissing(e *entry) bool { return e.raw == nil }
 
 // lastPending yields the entries that touch pending windows, as many as are kept.
 func (s *sensor) lastPending(yield func(*entry)) {
@@ -145,7 +145,7 @@ func (s *sensor) firstPending() int64 {
 func (o *operator) prefetch(ctx context.Context, s *sensor, due []window.Key) error {
 	need := func(k window.Key) bool {
 		o.found = s.spans.touching(k, o.found[:0])
-		return slices.ContainsFunc(o.found, func(e *entry) bool { return e.raw == nil })
+		return slices.ContainsFunc(o.found, isMissing)
 	}
 	if len(due) < 2 || !need(due[0]) {
 		return nil

@@ -21,30 +21,37 @@ const maxEntries = 2048
 // sequences that is here or lost as a whole, a quarter of an hour behind what the
 // device has shown, and with no pending window in it.
 func (s *sensor) seal() error {
-	rows := s.entries.rows
-	var done [][]*entry
-	for i := 0; i < len(rows); {
-		first := name{rows[i].name.boot, rows[i].name.seq &^ (sealLen - 1)}
-		j := i + 1
-		for j < len(rows) && rows[j].name.boot == first.boot && rows[j].name.seq-first.seq < sealLen {
-			j++
+	for i := 0; i < len(s.entries.rows); {
+		rows := s.entries.rows[i:]
+		first := name{rows[0].name.boot, rows[0].name.seq &^ (sealLen - 1)}
+		n := 1
+		for n < len(rows) && rows[n].name.boot == first.boot && rows[n].name.seq-first.seq < sealLen {
+			n++
 		}
-		if s.head.Sequence.Whole(first.boot, first.seq, first.seq+sealLen) && (len(rows) > maxEntries || s.quiet(rows[i:j])) {
-			done = append(done, slices.Clone(rows[i:j]))
+		whole := s.head.Sequence.Whole(first.boot, first.seq, first.seq+sealLen)
+		if !whole || len(s.entries.rows) <= maxEntries && !s.quiet(rows[:n]) {
+			i += n
+			continue
 		}
-		i = j
-	}
-	if len(done) == 0 {
-		return nil
-	}
-	for _, entries := range done {
-		if err := s.sealBlock(entries); err != nil {
+		if err := s.sealBlock(rows[:n]); err != nil {
 			return err
 		}
+		s.remove(i, i+n)
 	}
-	s.index()
-	s.cached = slices.DeleteFunc(s.cached, func(e *entry) bool { return e.raw == nil })
 	return nil
+}
+
+// remove forgets the entries at [i, j).
+func (s *sensor) remove(i, j int) {
+	from, to := s.entries.rows[i].name, s.entries.rows[j-1].name
+	for _, e := range s.entries.rows[i:j] {
+		e.raw = nil
+	}
+	s.entries.removeRange(i, j)
+	s.spans.entries = slices.DeleteFunc(s.spans.entries, func(e *entry) bool {
+		return compareNames(from, e.name) <= 0 && compareNames(e.name, to) <= 0
+	})
+	s.cached = slices.DeleteFunc(s.cached, func(e *entry) bool { return e.raw == nil })
 }
 
 func blockOf(n name) name { return name{n.boot, n.seq &^ (blockLen - 1)} }
@@ -66,8 +73,8 @@ func (s *sensor) quiet(entries []*entry) bool {
 	return quiet
 }
 
-// sealBlock replaces the entries of a block by the block, which may be there
-// already and hold the others.
+// sealBlock puts entries into their block, which may be there already and hold
+// others.
 func (s *sensor) sealBlock(entries []*entry) error {
 	first := blockOf(entries[0].name)
 	from, to := window.MaxTime, window.MinTime
@@ -89,8 +96,6 @@ func (s *sensor) sealBlock(entries []*entry) error {
 			h.last, h.end, h.ends = e.name.seq, e.End, true
 		}
 		members = append(members, member{e.name.seq, e.Offset})
-		s.entries.remove(e.name)
-		e.raw = nil
 	}
 	slices.SortFunc(members, func(a, b member) int { return compareNames(name{0, a.seq}, name{0, b.seq}) })
 	s.blocks.set(newBlock(first, from, to, h, members))
@@ -106,13 +111,8 @@ func (s *sensor) forget(floor int64, begin func()) {
 			old = append(old, b)
 		}
 	}
-	var gone []*entry
-	for _, e := range s.entries.rows {
-		if e.Offset < floor {
-			gone = append(gone, e)
-		}
-	}
-	if len(old)+len(gone) == 0 {
+	isOld := func(e *entry) bool { return e.Offset < floor }
+	if len(old) == 0 && !slices.ContainsFunc(s.entries.rows, isOld) {
 		return
 	}
 	begin()
@@ -124,12 +124,10 @@ func (s *sensor) forget(floor int64, begin func()) {
 		s.head.Gone = max(s.head.Gone, b.to)
 		s.blocks.remove(b.first)
 	}
-	for _, e := range gone {
+	for i := slices.IndexFunc(s.entries.rows, isOld); i >= 0; i = slices.IndexFunc(s.entries.rows, isOld) {
+		e := s.entries.rows[i]
 		s.head.Sequence.Hold(e.name.boot, e.name.seq, e.name.seq+1, true)
 		s.head.Gone = max(s.head.Gone, e.To)
-		s.entries.remove(e.name)
-		e.raw = nil
+		s.remove(i, i+1)
 	}
-	s.index()
-	s.cached = slices.DeleteFunc(s.cached, func(e *entry) bool { return e.raw == nil })
 }

@@ -76,6 +76,14 @@ func (t *table[K, V]) remove(k K) {
 	}
 }
 
+// removeRange removes the rows [i, j).
+func (t *table[K, V]) removeRange(i, j int) {
+	for k := i; k < j; k++ {
+		t.note(t.key(t.rows[k]), k, true)
+	}
+	t.rows = slices.Delete(t.rows, i, j)
+}
+
 // changed yields the keys that changed since the last commit, in order, with
 // their rows now; there is false where the row is gone.
 func (t *table[K, V]) changed(yield func(k K, row V, there bool) error) error {

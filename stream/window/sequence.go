@@ -327,7 +327,8 @@ func (s *Sequence) Assume() {
 	}
 }
 
-// Clone is a copy to go back to.
+// Clone is a copy to go back to, taken when nothing has changed since the last
+// Commit.
 func (s *Sequence) Clone() Sequence {
 	c := *s
 	c.Boots = slices.Clone(s.Boots)
