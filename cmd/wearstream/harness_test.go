@@ -113,28 +113,42 @@ var upFlags = []string{
 // of the embedded log and a folder.
 func onReal() bool { return os.Getenv("WEARSTREAM_SUITE") == "real" }
 
-// realFlags name the real parts. Every data folder has a cell of its own there.
+// realFlags name the real parts.
 func realFlags(t testing.TB, data string) []string {
 	t.Helper()
 	if !onReal() {
 		return nil
 	}
-	brokers, endpoint := os.Getenv("WEARSTREAM_TEST_KAFKA"), os.Getenv("WEARSTREAM_TEST_S3")
+	cell, brokers, objects := realParts(t, data)
+	return []string{"--cell", cell, "--kafka.brokers", brokers, "--objects", objects}
+}
+
+// realParts are the real parts, and the cell that a data folder has there.
+func realParts(t testing.TB, data string) (cell, brokers, objects string) {
+	t.Helper()
+	brokers = os.Getenv("WEARSTREAM_TEST_KAFKA")
+	endpoint := os.Getenv("WEARSTREAM_TEST_S3")
 	if brokers == "" || endpoint == "" {
 		t.Fatal("WEARSTREAM_SUITE=real needs WEARSTREAM_TEST_KAFKA and WEARSTREAM_TEST_S3: run deploy/local/all start, then eval \"$(deploy/local/all env)\"")
 	}
 	t.Setenv("AWS_ENDPOINT_URL_S3", endpoint)
 	h := fnv.New32a()
 	h.Write([]byte(data))
-	cell := fmt.Sprintf("t%08x%x", h.Sum32(), os.Getpid())
-	return []string{"--cell", cell, "--kafka.brokers", brokers, "--objects", "s3://" + os.Getenv("WEARSTREAM_TEST_BUCKET") + "/" + cell}
+	cell = fmt.Sprintf("t%08x%x", h.Sum32(), os.Getpid())
+	return cell, brokers, "s3://" + os.Getenv("WEARSTREAM_TEST_BUCKET") + "/" + cell
 }
 
 // launchUp starts `up` without waiting for it.
 func launchUp(t testing.TB, data string, flags ...string) *upProcess {
 	t.Helper()
+	return launchUpOn(t, data, slices.Concat(realFlags(t, data), flags)...)
+}
+
+// launchUpOn starts it on the parts that the flags name, else on embedded ones.
+func launchUpOn(t testing.TB, data string, flags ...string) *upProcess {
+	t.Helper()
 	u := &upProcess{t: t, errs: new(lockedBuffer), done: make(chan struct{})}
-	u.cmd = program(context.Background(), slices.Concat([]string{"up", "--data", data}, upFlags, realFlags(t, data), flags)...)
+	u.cmd = program(context.Background(), slices.Concat([]string{"up", "--data", data}, upFlags, flags)...)
 	u.cmd.Stderr = u.errs
 	if err := u.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -25,6 +25,7 @@ type objectsConfig struct {
 	Idle    time.Duration `name:"object.idle_cut" default:"15m" help:"The same, while a partition carries nothing but ticks."`
 	Bytes   int           `name:"object.bytes" default:"67108864" help:"An object ends at so many bytes of records."`
 	Records int           `name:"object.records" default:"100000" help:"An object ends at so many records."`
+	Session time.Duration `name:"object.session_timeout" default:"10s" help:"Silence after which the group gives a replica's partitions to others."`
 }
 
 func (c objectsConfig) limits() kafka.Limits {
@@ -37,6 +38,7 @@ type tablesConfig struct {
 	Idle    time.Duration `name:"clickhouse.idle_cut" default:"15m" help:"The same, while a partition carries nothing but ticks."`
 	Bytes   int           `name:"clickhouse.bytes" default:"16777216" help:"An insert ends at so many bytes of records."`
 	Records int           `name:"clickhouse.records" default:"20000" help:"An insert ends at so many records."`
+	Session time.Duration `name:"clickhouse.session_timeout" default:"10s" help:"Silence after which the group gives a replica's partitions to others."`
 }
 
 func (c tablesConfig) limits() kafka.Limits {
@@ -75,7 +77,7 @@ func (s *site) objectSink(cfg objectsConfig) (*kafka.Group, error) {
 	if err != nil {
 		return nil, usage(err)
 	}
-	return s.group("object", object.New(store, s.cell, build()), cfg.limits())
+	return s.group("object", object.New(store, s.cell, build()), cfg.limits(), cfg.Session)
 }
 
 // sinkClickHouseCmd is the ClickHouse sink alone.
@@ -122,7 +124,7 @@ func (s *site) clickhouseSink(ctx context.Context, cfg clickhouse.Config, tables
 		conn.Close()
 		return nil, nil, unreachable(err)
 	}
-	g, err = s.group("clickhouse", clickhouse.New(conn, s.cell, schema, s.reg), tables.limits())
+	g, err = s.group("clickhouse", clickhouse.New(conn, s.cell, schema, s.reg), tables.limits(), tables.Session)
 	if err != nil {
 		conn.Close()
 		return nil, nil, err
@@ -131,10 +133,11 @@ func (s *site) clickhouseSink(ctx context.Context, cfg clickhouse.Config, tables
 }
 
 // group feeds a sink with the three topics that hold data.
-func (s *site) group(name string, to stream.Sink, limits kafka.Limits) (*kafka.Group, error) {
+func (s *site) group(name string, to stream.Sink, limits kafka.Limits, session time.Duration) (*kafka.Group, error) {
 	g, err := kafka.NewGroup(kafka.GroupConfig{
 		Sink: name, Group: s.cell + ".sink-" + name, Instance: s.instance, Cell: s.cell,
 		Topics: map[string]kafka.Limits{wire.TopicDevice: limits, wire.TopicFeatures: limits, wire.TopicQuarantine: limits},
+		SessionTimeout: session,
 	}, s.kafka, sink.Retry(sink.Instrument(to, name, s.reg), s.log), s.log, s.reg)
 	if err != nil {
 		return nil, usage(err)

@@ -38,6 +38,9 @@ func (c GroupConfig) Validate() error {
 			errs = append(errs, fmt.Errorf("group: every limit of topic %s must be above zero: %+v", name, l))
 		}
 	}
+	if c.SessionTimeout != 0 && (c.SessionTimeout < time.Second || c.SessionTimeout > 5*time.Minute) {
+		errs = append(errs, fmt.Errorf("group: session timeout %s is not in 1s..5m", c.SessionTimeout))
+	}
 	return errors.Join(errs...)
 }
 
