@@ -7,24 +7,27 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/wearstream/wearstream/stream/kafka"
 )
 
 // endpoints is DIR/endpoints.json: where the parts of a running `up` are.
 type endpoints struct {
-	Version                int      `json:"version"`
-	PID                    int      `json:"pid"`
-	Data                   string   `json:"data"`
-	Cell                   string   `json:"cell"`
-	MQTT                   string   `json:"mqtt"`
-	ServerName             string   `json:"server_name"`
-	CA                     string   `json:"ca"`
-	Admin                  string   `json:"admin"`
-	Kafka                  []string `json:"kafka"`
-	Objects                string   `json:"objects"`
-	ClickHouse             string   `json:"clickhouse"`
-	ClickHouseUser         string   `json:"clickhouse_user"`
-	ClickHousePasswordFile string   `json:"clickhouse_password_file"`
-	Database               string   `json:"database"`
+	Version                int            `json:"version"`
+	PID                    int            `json:"pid"`
+	Data                   string         `json:"data"`
+	Cell                   string         `json:"cell"`
+	MQTT                   string         `json:"mqtt"`
+	ServerName             string         `json:"server_name"`
+	CA                     string         `json:"ca"`
+	Admin                  string         `json:"admin"`
+	Kafka                  []string       `json:"kafka"`
+	KafkaSecurity          kafka.Security `json:"kafka_security,omitzero"`
+	Objects                string         `json:"objects"`
+	ClickHouse             string         `json:"clickhouse"`
+	ClickHouseUser         string         `json:"clickhouse_user"`
+	ClickHousePasswordFile string         `json:"clickhouse_password_file"`
+	Database               string         `json:"database"`
 }
 
 func endpointsPath(data string) string { return filepath.Join(data, "endpoints.json") }

@@ -49,7 +49,10 @@ func (c *participantAssignCmd) Run(ctx context.Context, e *env) error {
 		if err != nil {
 			return err
 		}
-		brokers.Brokers, cell = at.Kafka, at.Cell
+		brokers, cell = brokersAt(at, e), at.Cell
+	}
+	if err := brokers.Validate(); err != nil {
+		return usage(err)
 	}
 	if err := assign(ctx, brokers, cell, a); err != nil {
 		return err
@@ -81,6 +84,9 @@ func assign(ctx context.Context, brokers kafka.Config, cell string, all ...wire.
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
+	if err := brokers.Reach(ctx); err != nil {
+		return unreachable(err) // a producer would try again and not say why
+	}
 	if err := cl.ProduceSync(ctx, recs...).FirstErr(); err != nil {
 		return unreachable(fmt.Errorf("write assignment to the log at %v: %w", brokers.Brokers, err))
 	}

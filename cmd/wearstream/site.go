@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -77,14 +78,22 @@ func (s *site) ensureTopics(ctx context.Context) (map[string]stream.LogID, error
 	return ids, nil
 }
 
+// embeddable refuses what the embedded log has not.
+func (s *site) embeddable() error {
+	if s.kafka.Given() {
+		return errors.New("kafka.brokers: TLS or a user is given for brokers, and none is; the embedded log has neither")
+	}
+	return nil
+}
+
 // replication is the number of replicas of a topic.
 func (s *site) replication(ctx context.Context, cl *kgo.Client) (int16, error) {
-	if s.replicas > 0 {
-		return s.replicas, nil
-	}
 	brokers, err := kadm.NewClient(cl).ListBrokers(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("reach the log at %v: %w", s.kafka.Brokers, err)
+		return 0, fmt.Errorf("reach the log at %v: %w", s.kafka.Brokers, s.kafka.Explain(err))
+	}
+	if s.replicas > 0 {
+		return s.replicas, nil
 	}
 	return int16(max(1, min(3, len(brokers)))), nil
 }

@@ -72,7 +72,7 @@ func (c *upCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	defer stopLog()
-	at.Kafka = s.kafka.Brokers
+	at.Kafka, at.KafkaSecurity = s.kafka.Brokers, s.kafka.Security
 	if _, err := s.ensureTopics(ctx); err != nil {
 		return err
 	}
@@ -177,11 +177,14 @@ func (c *upCmd) startLog(s *site) (stop func(), err error) {
 	if len(s.kafka.Brokers) > 0 {
 		return func() {}, nil
 	}
+	if err := s.embeddable(); err != nil {
+		return nil, usage(err)
+	}
 	broker, err := kafka.StartBroker(kafka.BrokerConfig{Dir: filepath.Join(c.Data, "log"), Listen: c.KafkaListen}, s.log)
 	if err != nil {
 		return nil, err
 	}
-	s.kafka.Brokers, s.embedded = broker.Addrs(), true
+	s.kafka.Brokers, s.kafka.Security, s.embedded = broker.Addrs(), kafka.Security{}, true
 	return broker.Close, nil
 }
 

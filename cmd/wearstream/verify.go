@@ -33,7 +33,7 @@ func (verifyCmd) Help() string {
 
 // Run prints the verdict.
 func (c *verifyCmd) Run(ctx context.Context, e *env) error {
-	cfg, err := c.config(e)
+	cfg, err := c.config(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (c *verifyCmd) Run(ctx context.Context, e *env) error {
 	return nil
 }
 
-func (c *verifyCmd) config(e *env) (verify.Config, error) {
+func (c *verifyCmd) config(ctx context.Context, e *env) (verify.Config, error) {
 	brokers, cell, objects := kafka.Config(c.Log.Brokers), c.Log.Cell, c.Objects
 	if len(brokers.Brokers) == 0 || objects == "" || c.ClickHouse.DSN == "" {
 		at, err := readEndpoints(c.Data)
@@ -69,6 +69,12 @@ func (c *verifyCmd) config(e *env) (verify.Config, error) {
 		}
 		brokers, cell, objects = brokersAt(at, e), at.Cell, at.Objects
 		c.ClickHouse = clickhouseFlags(at.clickhouse())
+	}
+	if err := brokers.Validate(); err != nil {
+		return verify.Config{}, usage(err)
+	}
+	if err := brokers.Reach(ctx); err != nil {
+		return verify.Config{}, unreachable(err)
 	}
 	objects = strings.TrimPrefix(objects, "file://")
 	if strings.Contains(objects, "://") && !strings.HasPrefix(objects, "s3://") {
@@ -98,5 +104,5 @@ func printReport(e *env, r *verify.Report) {
 
 // brokersAt are the brokers of a running up.
 func brokersAt(at *endpoints, e *env) kafka.Config {
-	return kafka.Config{Brokers: at.Kafka, Log: e.log}
+	return kafka.Config{Brokers: at.Kafka, Security: at.KafkaSecurity, Log: e.log}
 }

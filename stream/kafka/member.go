@@ -85,7 +85,9 @@ func (m *member) poll() error {
 		if m.ctx.Err() != nil {
 			return context.Cause(m.ctx)
 		}
-		fetches.EachError(func(topic string, partition int32, err error) { m.end(fetchError(topic, partition, err)) })
+		fetches.EachError(func(topic string, partition int32, err error) {
+			m.end(fetchError(topic, partition, m.g.kafka.Explain(err)))
+		})
 		fetches.EachTopic(func(t kgo.FetchTopic) {
 			t.EachPartition(func(p kgo.FetchPartition) { m.push(t.Topic, p) })
 		})

@@ -42,8 +42,9 @@ type SessionConfig struct {
 // One goroutine uses it. After an error it is of no use: close it and make
 // another, which fences what this one has left open.
 type Session struct {
-	cfg SessionConfig
-	s   *kgo.GroupTransactSession
+	kafka Config
+	cfg   SessionConfig
+	s     *kgo.GroupTransactSession
 
 	revoked atomic.Bool
 	mu      sync.Mutex
@@ -68,9 +69,9 @@ func NewSession(ctx context.Context, kafka Config, cfg SessionConfig) (*Session,
 	// without a successor of its name holds readers up for no longer.
 	transaction := []kgo.Opt{kgo.TransactionalID(cfg.Transaction), kgo.TransactionTimeout(cfg.SessionTimeout + 5*time.Second)}
 	if err := fence(ctx, append(kafka.Options(), transaction...)); err != nil {
-		return nil, fmt.Errorf("fence transactional id %s: %w", cfg.Transaction, err)
+		return nil, fmt.Errorf("fence transactional id %s: %w", cfg.Transaction, kafka.Explain(err))
 	}
-	s := &Session{cfg: cfg}
+	s := &Session{kafka: kafka, cfg: cfg}
 	session, err := kgo.NewGroupTransactSession(append(append(kafka.Options(), transaction...),
 		kgo.ConsumerGroup(cfg.Group),
 		kgo.InstanceID(cfg.Instance),
@@ -198,7 +199,7 @@ func (s *Session) Poll(ctx context.Context, records int) ([]SessionBatch, error)
 		if errors.Is(e.Err, kerr.FencedInstanceID) {
 			return nil, &SessionFault{fmt.Errorf("another process runs with the instance id %s: %w", s.cfg.Instance, e.Err)}
 		}
-		return nil, fmt.Errorf("poll %s/%d: %w", s.cfg.Topic, e.Partition, e.Err)
+		return nil, fmt.Errorf("poll %s/%d: %w", s.cfg.Topic, e.Partition, s.kafka.Explain(e.Err))
 	}
 	var batches []SessionBatch
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
