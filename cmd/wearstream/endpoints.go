@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
+	"github.com/wearstream/wearstream/sink/clickhouse"
 	"github.com/wearstream/wearstream/stream/kafka"
 )
 
@@ -84,4 +86,11 @@ func lockData(data string) (release func(), err error) {
 		return nil, err
 	}
 	return func() { f.Close() }, nil
+}
+
+// clickhouse is how to reach the ClickHouse of a running up.
+func (e *endpoints) clickhouse() clickhouse.Config {
+	return clickhouse.Config{
+		DSN: strings.Replace(e.ClickHouse, "://", "://"+e.ClickHouseUser+"@", 1), PasswordFile: e.ClickHousePasswordFile,
+	}
 }
