@@ -146,17 +146,17 @@ func (y *canary) row(ctx context.Context, conn driver.Conn) (string, error) {
 	return fmt.Sprintf("%d batches", n), nil
 }
 
-// window wants a window of it.
+// window wants its last whole window, which no earlier canary can have made.
 func (y *canary) window(ctx context.Context, conn driver.Conn) (string, error) {
 	var n uint64
-	var samples int64
-	if err := conn.QueryRow(ctx, "SELECT count(), toInt64(sum(n)) FROM features_5s WHERE sensor = ? AND window_start >= ?", y.sensor, y.sent.Add(-canaryLength)).Scan(&n, &samples); err != nil {
+	var last time.Time
+	if err := conn.QueryRow(ctx, "SELECT count(), max(window_start) FROM features_5s WHERE sensor = ? AND window_start >= ?", y.sensor, y.sent.Add(-10*time.Second)).Scan(&n, &last); err != nil {
 		return "", err
 	}
 	if n == 0 {
-		return "", errors.New("no window is there")
+		return "", errors.New("its last window is not there")
 	}
-	return fmt.Sprintf("%d windows", n), nil
+	return "up to " + last.Format(time.TimeOnly), nil
 }
 
 // landed wants an object that reaches past its last record.

@@ -117,7 +117,7 @@ func TestCheckShowsNoSecrets(t *testing.T) {
 	if strings.Contains(out+stderr, "sesame") {
 		t.Errorf("the password is printed:\n%s%s", out, stderr)
 	}
-	if !strings.Contains(out, "FAIL") {
+	if !strings.Contains(out, "fail") {
 		t.Errorf("a ClickHouse that is not there is not found out:\n%s", out)
 	}
 }

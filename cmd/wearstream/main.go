@@ -33,6 +33,7 @@ type cli struct {
 	Participant participantCmd `cmd:"" group:"study" help:"Say whose sensor it is."`
 	Verify      verifyCmd      `cmd:"" group:"evidence" help:"Prove that nothing was lost or counted twice."`
 	Check       checkCmd       `cmd:"" group:"operate" help:"Dial everything, print the effective configuration, say what is wrong."`
+	Doctor      doctorCmd      `cmd:"" group:"operate" help:"Walk the path of a sample, with a canary through all parts."`
 	Certs       certsCmd       `cmd:"" group:"operate" help:"Development certificates, offline."`
 	Version     versionCmd     `cmd:"" group:"operate" help:"Print the version."`
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -156,11 +158,8 @@ func (s *site) checkTopics(ctx context.Context) (string, error) {
 	for _, v := range versions {
 		kinds[v.VersionGuess()] = true
 	}
-	var list []string
-	for kind := range kinds {
-		list = append(list, kind)
-	}
-	return fmt.Sprintf("%d brokers, Kafka %s, %d topics of cell %s as they should be", len(versions), strings.Join(list, " and "), len(topics), s.cell), nil
+	return fmt.Sprintf("brokers: %d, speaking Kafka %s; %d topics of cell %s as they should be",
+		len(versions), strings.Join(slices.Sorted(maps.Keys(kinds)), " and "), len(topics), s.cell), nil
 }
 
 func checkObjects(ctx context.Context, place, cell string) (string, error) {
