@@ -14,7 +14,7 @@ func TestBrokerAbortsLeftOpen(t *testing.T) {
 	dir := t.TempDir()
 	b := startChild(t, dir, "127.0.0.1:0")
 	addrs := []string{b.addr}
-	topic, _ := testTopic(t, testClient(t, addrs), "a.v1", 1)
+	topic, _ := (&testLog{cfg: Config{Brokers: addrs}, cell: cell, replicas: 1}).topic(t, "a.v1", 1)
 	write := func(value string, commit bool) {
 		t.Helper()
 		cl := testClient(t, addrs, kgo.TransactionalID("one"))

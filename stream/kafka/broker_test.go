@@ -80,13 +80,13 @@ func TestBrokerKilled(t *testing.T) {
 	dir := t.TempDir()
 	b := startChild(t, dir, "127.0.0.1:0")
 	addrs := []string{b.addr}
-	topic, id := testTopic(t, testClient(t, addrs), "a.v1", 2)
+	l := &testLog{Config{Brokers: addrs}, cell, 1, 6 * time.Second, nil} // the broker's least session
+	topic, id := l.topic(t, "a.v1", 2)
 	at := place{topic, 0}
-	plant(t, addrs, "other", place{topic, 1}, 7, `{"log":"x"}`)
+	plant(t, l, "other", place{topic, 1}, 7, `{"log":"x"}`)
 
 	s := newShelf()
-	g := testGroup(t, addrs, "g", "one", limitsOf(5), s)
-	g.cfg.SessionTimeout = 6 * time.Second // the broker's least
+	g := testGroup(t, l, "g", "one", limitsOf(5), s)
 	launch(t, g)
 
 	// A producer writes on through all kills and notes what was acknowledged.
@@ -119,7 +119,7 @@ func TestBrokerKilled(t *testing.T) {
 	whole := len(log) - len(log)%5
 	s.wait(t, at, whole)
 	until(t, func() bool {
-		o, m := committed(t, addrs, "g", at)
+		o, m := committed(t, l, "g", at)
 		return o == log[whole-1].Offset+1 && m == `{"log":"`+string(id)+`"}`
 	})
 	s.whole(t, addrs, at, 0, whole)
@@ -133,7 +133,7 @@ func TestBrokerKilled(t *testing.T) {
 	if len(all) > 0 {
 		t.Errorf("%d acknowledged records are lost", len(all))
 	}
-	if o, m := committed(t, addrs, "other", place{topic, 1}); o != 7 || m != `{"log":"x"}` {
+	if o, m := committed(t, l, "other", place{topic, 1}); o != 7 || m != `{"log":"x"}` {
 		t.Errorf("a committed offset became %d, %q", o, m)
 	}
 	ids, err := LogIDs(t.Context(), testClient(t, addrs), cell, "a.v1")
@@ -148,7 +148,8 @@ func TestBrokerRestarts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	topic, id := testTopic(t, testClient(t, b.Addrs()), "a.v1", 1)
+	l := &testLog{Config{Brokers: b.Addrs()}, cell, 1, time.Second, nil}
+	topic, id := l.topic(t, "a.v1", 1)
 	produce(t, b.Addrs(), kvs(topic, 0, 10)...)
 	b.Close()
 	if b, err = StartBroker(BrokerConfig{dir, "localhost:0"}, log); err != nil { // another address
@@ -158,7 +159,8 @@ func TestBrokerRestarts(t *testing.T) {
 	if got := readable(t, b.Addrs(), place{topic, 0}); len(got) != 10 {
 		t.Errorf("%d records of 10", len(got))
 	}
-	if _, again := testTopic(t, testClient(t, b.Addrs()), "a.v1", 1); again != id {
+	l.cfg.Brokers = b.Addrs()
+	if _, again := l.topic(t, "a.v1", 1); again != id {
 		t.Errorf("log %s became %s", id, again)
 	}
 }
@@ -240,13 +242,14 @@ func TestEnsure(t *testing.T) {
 }
 
 // Two services that start at the same moment both find the topics as they are.
-func TestEnsureAtOnce(t *testing.T) {
-	b := testBroker(t)
+func TestEnsureAtOnce(t *testing.T) { onBoth(t, testEnsureAtOnce) }
+
+func testEnsureAtOnce(t *testing.T, b *testLog) {
 	ids := make(chan map[string]stream.LogID)
 	for range 8 {
-		cl := testClient(t, b.Addrs())
+		cl := b.client(t)
 		go func() {
-			got, err := Ensure(t.Context(), cl, cell, wire.Topics(4), 1)
+			got, err := Ensure(t.Context(), cl, b.cell, wire.Topics(4), b.replicas)
 			if err != nil {
 				t.Error(err)
 			}

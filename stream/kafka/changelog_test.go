@@ -23,7 +23,7 @@ func (l *historyLog) state() map[string]string {
 	l.t.Helper()
 	ctx, cancel := context.WithTimeout(l.t.Context(), 10*time.Second)
 	defer cancel()
-	c, err := l.reader.Changelog(ctx, "log", 0)
+	c, err := l.reader.Changelog(ctx, l.log, 0)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -39,8 +39,10 @@ func (l *historyLog) state() map[string]string {
 
 // TestChangelogArrives: the log ends in markers and aborted records, where a
 // reader that only sees records never arrives.
-func TestChangelogArrives(t *testing.T) {
-	l := newHistoryLog(t)
+func TestChangelogArrives(t *testing.T) { onBoth(t, testChangelogArrives) }
+
+func testChangelogArrives(t *testing.T, on *testLog) {
+	l := newHistoryLog(t, on)
 	if got := l.state(); len(got) != 0 {
 		t.Errorf("empty changelog: %v", got)
 	}
@@ -63,8 +65,10 @@ func TestChangelogArrives(t *testing.T) {
 
 // TestChangelogWaits: a transaction that is open below the end decides what the
 // state is, so the reader waits for it.
-func TestChangelogWaits(t *testing.T) {
-	l := newHistoryLog(t)
+func TestChangelogWaits(t *testing.T) { onBoth(t, testChangelogWaits) }
+
+func testChangelogWaits(t *testing.T, on *testLog) {
+	l := newHistoryLog(t, on)
 	l.begin(keyed("a", "1"))
 	read := make(chan map[string]string)
 	go func() { read <- l.state() }()
@@ -84,10 +88,10 @@ func TestChangelogWaits(t *testing.T) {
 // checkpoint in front of it must be, too: else a state with holes would pass for
 // whole.
 func TestChangelogCleaned(t *testing.T) {
-	l := newHistoryLog(t)
+	l := newHistoryLog(t, embedded(t))
 	compact := "compact"
 	set := []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "cleanup.policy", Value: &compact}}
-	if _, err := kadm.NewClient(l.plain).AlterTopicConfigs(t.Context(), set, "log"); err != nil {
+	if _, err := kadm.NewClient(l.plain).AlterTopicConfigs(t.Context(), set, l.log); err != nil {
 		t.Fatal(err)
 	}
 	l.begin(keyed(ChangelogCheckpointKey, "c1"), keyed("a", "1"), keyed("b", "1"))

@@ -25,8 +25,8 @@ import (
 // A process that dies at any durable step leaves the sink with each cut as it
 // was, or without it.
 func TestGroupCrash(t *testing.T) {
-	b := testBroker(t)
-	topic, id := testTopic(t, testClient(t, b.Addrs()), "a.v1", 1)
+	b := embedded(t)
+	topic, id := b.topic(t, "a.v1", 1)
 	at := place{topic, 0}
 	produce(t, b.Addrs(), kvs(topic, 0, 28)...)
 
@@ -60,7 +60,7 @@ func TestGroupCrash(t *testing.T) {
 					return count >= n
 				}
 				mu.Lock()
-				commits[name] = func() bool { return !hit("commit") || step == "commit made" && count == n }
+				commits[b.name(name)] = func() bool { return !hit("commit") || step == "commit made" && count == n }
 				mu.Unlock()
 
 				s := newShelf()
@@ -76,24 +76,24 @@ func TestGroupCrash(t *testing.T) {
 					}
 					return nil
 				}
-				if err := testGroup(t, b.Addrs(), name, "one", limitsOf(7), s).Run(ctx); !errors.Is(err, errStop) {
+				if err := testGroup(t, b, name, "one", limitsOf(7), s).Run(ctx); !errors.Is(err, errStop) {
 					t.Fatalf("Run answered %v", err)
 				}
 				mu.Lock()
-				delete(commits, name)
+				delete(commits, b.name(name))
 				mu.Unlock()
 
 				s.before, s.after = nil, nil
 				// Other limits from now on: only the intent can make the same cut.
-				stop := launch(t, testGroup(t, b.Addrs(), name, "one", limitsOf(1), s))
+				stop := launch(t, testGroup(t, b, name, "one", limitsOf(1), s))
 				s.wait(t, at, 28)
 				// The end of the last cut is committed after it is stored.
-				until(t, func() bool { o, _ := committed(t, b.Addrs(), name, at); return o == 28 })
+				until(t, func() bool { o, _ := committed(t, b, name, at); return o == 28 })
 				if err := stop(); !errors.Is(err, errStop) {
 					t.Fatalf("Run answered %v", err)
 				}
 				s.whole(t, b.Addrs(), at, 0, 28)
-				if _, m := committed(t, b.Addrs(), name, at); m != `{"log":"`+string(id)+`"}` {
+				if _, m := committed(t, b, name, at); m != `{"log":"`+string(id)+`"}` {
 					t.Errorf("offset metadata is %s", m)
 				}
 				if s.adopts > 0 {
@@ -104,27 +104,28 @@ func TestGroupCrash(t *testing.T) {
 	}
 }
 
-func TestGroupStarts(t *testing.T) {
-	b := testBroker(t)
-	topic, id := testTopic(t, testClient(t, b.Addrs()), "a.v1", 1)
+func TestGroupStarts(t *testing.T) { onBoth(t, testGroupStarts) }
+
+func testGroupStarts(t *testing.T, b *testLog) {
+	topic, id := b.topic(t, "a.v1", 1)
 	at := place{topic, 0}
 	produce(t, b.Addrs(), kvs(topic, 0, 20)...)
 	var os kadm.Offsets
 	os.Add(kadm.Offset{Topic: topic, At: 5})
-	if rs, err := kadm.NewClient(testClient(t, b.Addrs())).DeleteRecords(t.Context(), os); err != nil || rs.Error() != nil {
+	if rs, err := kadm.NewClient(b.client(t)).DeleteRecords(t.Context(), os); err != nil || rs.Error() != nil {
 		t.Fatal(err, rs.Error())
 	}
 
 	t.Run("without offsets at the log's start", func(t *testing.T) {
 		s := newShelf()
-		launch(t, testGroup(t, b.Addrs(), "new", "", limitsOf(5), s))
+		launch(t, testGroup(t, b, "new", "", limitsOf(5), s))
 		s.wait(t, at, 15)
 		s.whole(t, b.Addrs(), at, 5, 15)
 	})
 	t.Run("where a person has put it", func(t *testing.T) {
-		plant(t, b.Addrs(), "person", at, 10, "")
+		plant(t, b, "person", at, 10, "")
 		s := newShelf()
-		launch(t, testGroup(t, b.Addrs(), "person", "", limitsOf(5), s))
+		launch(t, testGroup(t, b, "person", "", limitsOf(5), s))
 		s.wait(t, at, 10)
 		if got := ranges(s.all(at)); !reflect.DeepEqual(got, [][3]int64{{10, 15, 5}, {15, 20, 5}}) {
 			t.Errorf("cuts %v", got)
@@ -144,13 +145,13 @@ func TestGroupStarts(t *testing.T) {
 		{"not on an intent that the log does not hold", 7, `{"log":"` + string(id) + `","next":9,"n":2,"h":"0000000000000000"}`, []string{topic, "offsets 7 to 9", "hash 0000000000000000"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			plant(t, b.Addrs(), c.name, at, c.offset, c.metadata)
+			plant(t, b, c.name, at, c.offset, c.metadata)
 			s := newShelf()
-			ends(t, testGroup(t, b.Addrs(), c.name, "", limitsOf(5), s), c.says...)
+			ends(t, testGroup(t, b, c.name, "", limitsOf(5), s), c.says...)
 			if len(s.writes) > 0 {
 				t.Errorf("%v was written", s.writes)
 			}
-			if o, m := committed(t, b.Addrs(), c.name, at); o != c.offset || m != c.metadata {
+			if o, m := committed(t, b, c.name, at); o != c.offset || m != c.metadata {
 				t.Errorf("the group stands at %d, %q now", o, m)
 			}
 		})
@@ -158,22 +159,24 @@ func TestGroupStarts(t *testing.T) {
 }
 
 // A topic that is deleted and made again under a running group is another log.
-func TestGroupMeetsAnotherLog(t *testing.T) {
-	b := testBroker(t)
-	cl := testClient(t, b.Addrs())
-	topic, old := testTopic(t, cl, "a.v1", 1)
+func TestGroupMeetsAnotherLog(t *testing.T) { onBoth(t, testGroupMeetsAnotherLog) }
+
+func testGroupMeetsAnotherLog(t *testing.T, b *testLog) {
+	cl := b.client(t)
+	topic, old := b.topic(t, "a.v1", 1)
 	at := place{topic, 0}
 	produce(t, b.Addrs(), kvs(topic, 0, 10)...)
 
 	s := newShelf()
-	g := testGroup(t, b.Addrs(), "g", "", limitsOf(5), s)
+	g := testGroup(t, b, "g", "", limitsOf(5), s)
 	done := make(chan error, 1)
 	go func() { done <- g.Run(t.Context()) }()
 	s.wait(t, at, 10)
+	log := readable(t, b.Addrs(), at)
 	if _, err := kadm.NewClient(cl).DeleteTopic(t.Context(), topic); err != nil {
 		t.Fatal(err)
 	}
-	_, id := testTopic(t, testClient(t, b.Addrs()), "a.v1", 1)
+	_, id := b.topic(t, "a.v1", 1)
 	produce(t, b.Addrs(), kvs(topic, 0, 10)...)
 	select {
 	case err := <-done:
@@ -185,12 +188,12 @@ func TestGroupMeetsAnotherLog(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("Run goes on")
 	}
-	s.whole(t, b.Addrs(), at, 0, 10) // nothing of the new log; the old one held the same records
+	s.holds(t, log, at, 0, 10) // nothing of the new log
 
 	// The broker has dropped the offsets together with the topic, so the next
 	// start is a start on a new log.
 	s = newShelf()
-	launch(t, testGroup(t, b.Addrs(), "g", "", limitsOf(5), s))
+	launch(t, testGroup(t, b, "g", "", limitsOf(5), s))
 	s.wait(t, at, 10)
 	if got := s.all(at)[0].Log; got != id {
 		t.Errorf("log %s, want %s", got, id)
@@ -198,9 +201,10 @@ func TestGroupMeetsAnotherLog(t *testing.T) {
 }
 
 // A store that lost its intents together with the offsets says where its cuts end.
-func TestGroupAdopts(t *testing.T) {
-	b := testBroker(t)
-	topic, id := testTopic(t, testClient(t, b.Addrs()), "a.v1", 1)
+func TestGroupAdopts(t *testing.T) { onBoth(t, testGroupAdopts) }
+
+func testGroupAdopts(t *testing.T, b *testLog) {
+	topic, id := b.topic(t, "a.v1", 1)
 	at := place{topic, 0}
 	produce(t, b.Addrs(), kvs(topic, 0, 30)...)
 	log := readable(t, b.Addrs(), at)
@@ -212,7 +216,7 @@ func TestGroupAdopts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	launch(t, testGroup(t, b.Addrs(), "g", "", limitsOf(5), s))
+	launch(t, testGroup(t, b, "g", "", limitsOf(5), s))
 	s.wait(t, at, 30)
 	s.whole(t, b.Addrs(), at, 0, 30)
 	if s.adopts != 2 {
@@ -221,15 +225,16 @@ func TestGroupAdopts(t *testing.T) {
 
 	contrary := newShelf()
 	contrary.before = func(cut stream.Cut) error { return &stream.AdoptError{Next: cut.Next + 1} }
-	ends(t, testGroup(t, b.Addrs(), "contrary", "", limitsOf(5), contrary), "the store holds a cut that ends before offset 7")
+	ends(t, testGroup(t, b, "contrary", "", limitsOf(5), contrary), "the store holds a cut that ends before offset 7")
 }
 
 // Control records and aborted transactions leave gaps; ranges tile over them.
-func TestGroupOverTransactions(t *testing.T) {
-	b := testBroker(t)
-	topic, _ := testTopic(t, testClient(t, b.Addrs()), "a.v1", 1)
+func TestGroupOverTransactions(t *testing.T) { onBoth(t, testGroupOverTransactions) }
+
+func testGroupOverTransactions(t *testing.T, b *testLog) {
+	topic, _ := b.topic(t, "a.v1", 1)
 	at := place{topic, 0}
-	cl := testClient(t, b.Addrs(), kgo.TransactionalID("x"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	cl := b.client(t, kgo.TransactionalID(b.name("x")), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	for i := range 12 {
 		if err := cl.BeginTransaction(); err != nil {
 			t.Fatal(err)
@@ -242,7 +247,7 @@ func TestGroupOverTransactions(t *testing.T) {
 		}
 	}
 	s := newShelf()
-	launch(t, testGroup(t, b.Addrs(), "g", "", limitsOf(4), s))
+	launch(t, testGroup(t, b, "g", "", limitsOf(4), s))
 	s.wait(t, at, 24)
 	s.whole(t, b.Addrs(), at, 0, 24)
 	gaps := 0
@@ -255,9 +260,10 @@ func TestGroupOverTransactions(t *testing.T) {
 }
 
 // Members come and go while records arrive; nothing is lost, torn or doubled.
-func TestGroupRebalances(t *testing.T) {
-	b := testBroker(t)
-	topic, _ := testTopic(t, testClient(t, b.Addrs()), "a.v1", 4)
+func TestGroupRebalances(t *testing.T) { onBoth(t, testGroupRebalances) }
+
+func testGroupRebalances(t *testing.T, b *testLog) {
+	topic, _ := b.topic(t, "a.v1", 4)
 	produceAll := func() {
 		for p := range int32(4) {
 			produce(t, b.Addrs(), kvs(topic, p, 40)...)
@@ -271,7 +277,7 @@ func TestGroupRebalances(t *testing.T) {
 	}
 	stops := map[string]func() error{}
 	for i, instance := range []string{"one", "two", "three"} {
-		stops[instance] = launch(t, testGroup(t, b.Addrs(), "g", instance, limitsOf(5), s))
+		stops[instance] = launch(t, testGroup(t, b, "g", instance, limitsOf(5), s))
 		produceAll()
 		all(40 * (i + 1))
 	}
@@ -279,7 +285,7 @@ func TestGroupRebalances(t *testing.T) {
 	produceAll()
 	all(160)
 	stops["two"]()
-	stops["one"] = launch(t, testGroup(t, b.Addrs(), "g", "one", limitsOf(5), s))
+	stops["one"] = launch(t, testGroup(t, b, "g", "one", limitsOf(5), s))
 	produceAll()
 	all(200)
 	for p := range int32(4) {
@@ -292,8 +298,8 @@ func TestGroupRebalances(t *testing.T) {
 
 // A member that was thought dead wakes up inside Write and tries to commit.
 func TestGroupZombie(t *testing.T) {
-	b := testBroker(t)
-	topic, _ := testTopic(t, testClient(t, b.Addrs()), "a.v1", 1)
+	b := embedded(t)
+	topic, _ := b.topic(t, "a.v1", 1)
 	at := place{topic, 0}
 	produce(t, b.Addrs(), kvs(topic, 0, 20)...)
 
@@ -332,18 +338,18 @@ func TestGroupZombie(t *testing.T) {
 		}
 		return s.put(cut)
 	}
-	stopDead := launch(t, testGroup(t, b.Addrs(), "g", "", limitsOf(5), &dead))
+	stopDead := launch(t, testGroup(t, b, "g", "", limitsOf(5), &dead))
 	<-sleeps
-	launch(t, testGroup(t, b.Addrs(), "g", "", limitsOf(5), s))
+	launch(t, testGroup(t, b, "g", "", limitsOf(5), s))
 	s.wait(t, at, 20)
-	until(t, func() bool { o, _ := committed(t, b.Addrs(), "g", at); return o == 20 })
+	until(t, func() bool { o, _ := committed(t, b, "g", at); return o == 20 })
 	close(wakes)
 	until(t, func() bool { mu.Lock(); defer mu.Unlock(); return tried > 0 })
 
 	produce(t, b.Addrs(), kvs(topic, 0, 10)...)
 	s.wait(t, at, 30)
 	stopDead()
-	if o, _ := committed(t, b.Addrs(), "g", at); o < 20 {
+	if o, _ := committed(t, b, "g", at); o < 20 {
 		t.Errorf("the zombie put the group back to %d", o)
 	}
 	s.whole(t, b.Addrs(), at, 0, 30)
@@ -366,8 +372,8 @@ func (w *atomicWriter) once() (first bool) {
 // A client that was thrown out while it rejoined takes a new member id and keeps
 // its partitions silently. What it held under the old one must not be committed.
 func TestGroupCommitsUnderTheIdOfTheAssignment(t *testing.T) {
-	b := testBroker(t)
-	topic, _ := testTopic(t, testClient(t, b.Addrs()), "a.v1", 1)
+	b := embedded(t)
+	topic, _ := b.topic(t, "a.v1", 1)
 	at := place{topic, 0}
 	produce(t, b.Addrs(), kvs(topic, 0, 10)...)
 
@@ -411,9 +417,9 @@ func TestGroupCommitsUnderTheIdOfTheAssignment(t *testing.T) {
 		}
 		return s.put(cut)
 	}
-	launch(t, testGroup(t, b.Addrs(), "g", "", limitsOf(5), &w))
+	launch(t, testGroup(t, b, "g", "", limitsOf(5), &w))
 	s.wait(t, at, 10)
-	until(t, func() bool { o, _ := committed(t, b.Addrs(), "g", at); return o == 10 })
+	until(t, func() bool { o, _ := committed(t, b, "g", at); return o == 10 })
 	s.whole(t, b.Addrs(), at, 0, 10)
 	mu.Lock()
 	defer mu.Unlock()
@@ -427,17 +433,18 @@ func TestGroupCommitsUnderTheIdOfTheAssignment(t *testing.T) {
 
 // Two processes with one instance id would take the partitions from each other
 // for ever; the older one ends.
-func TestGroupInstanceTwice(t *testing.T) {
-	b := testBroker(t)
-	topic, _ := testTopic(t, testClient(t, b.Addrs()), "a.v1", 1)
+func TestGroupInstanceTwice(t *testing.T) { onBoth(t, testGroupInstanceTwice) }
+
+func testGroupInstanceTwice(t *testing.T, b *testLog) {
+	topic, _ := b.topic(t, "a.v1", 1)
 	at := place{topic, 0}
 	s := newShelf()
 	older := make(chan error, 1)
-	g := testGroup(t, b.Addrs(), "g", "one", limitsOf(5), s)
+	g := testGroup(t, b, "g", "one", limitsOf(5), s)
 	go func() { older <- g.Run(t.Context()) }()
 	produce(t, b.Addrs(), kvs(topic, 0, 5)...)
 	s.wait(t, at, 5)
-	launch(t, testGroup(t, b.Addrs(), "g", "one", limitsOf(5), s))
+	launch(t, testGroup(t, b, "g", "one", limitsOf(5), s))
 	select {
 	case err := <-older:
 		if err == nil || !strings.Contains(err.Error(), "another process runs with the same instance id") {
@@ -452,9 +459,10 @@ func TestGroupInstanceTwice(t *testing.T) {
 }
 
 // A partition that arrives faster than its sink takes it is paused, and resumed.
-func TestGroupIsBounded(t *testing.T) {
-	b := testBroker(t)
-	topic, _ := testTopic(t, testClient(t, b.Addrs()), "a.v1", 2)
+func TestGroupIsBounded(t *testing.T) { onBoth(t, testGroupIsBounded) }
+
+func testGroupIsBounded(t *testing.T, b *testLog) {
+	topic, _ := b.topic(t, "a.v1", 2)
 	slow, quick := place{topic, 0}, place{topic, 1}
 	big := make([]byte, 512<<10)
 	rand.NewChaCha8([32]byte{}).Read(big) // or it would all come in one fetch
@@ -473,7 +481,7 @@ func TestGroupIsBounded(t *testing.T) {
 		}
 		return nil
 	}
-	g := testGroup(t, b.Addrs(), "g", "", limitsOf(4), s)
+	g := testGroup(t, b, "g", "", limitsOf(4), s)
 	launch(t, g)
 	release := sync.OnceFunc(func() { close(free) })
 	t.Cleanup(release)
@@ -499,12 +507,12 @@ func TestGroupIsBounded(t *testing.T) {
 }
 
 func TestGroupMetrics(t *testing.T) {
-	b := testBroker(t)
-	topic, _ := testTopic(t, testClient(t, b.Addrs()), "a.v1", 1)
+	b := embedded(t)
+	topic, _ := b.topic(t, "a.v1", 1)
 	at := place{topic, 0}
 	reg := prometheus.NewRegistry()
 	s := newShelf()
-	g, err := NewGroup(GroupConfig{Sink: "object", Group: "g", Cell: cell, Topics: limitsOf(5)}, Config{Brokers: b.Addrs()}, s, slog.New(slog.DiscardHandler), reg)
+	g, err := NewGroup(GroupConfig{Sink: "object", Group: "g", Cell: b.cell, Topics: limitsOf(5)}, b.cfg, s, slog.New(slog.DiscardHandler), reg)
 	if err != nil {
 		t.Fatal(err)
 	}

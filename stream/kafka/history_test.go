@@ -11,46 +11,37 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/wearstream/wearstream/stream"
 )
 
-// historyLog is a topic "log" of one partition, filled by committed and aborted
+// historyLog is a topic of one partition, filled by committed and aborted
 // transactions and plain records.
 type historyLog struct {
-	t       *testing.T
-	cluster *kfake.Cluster
-	reader  *HistoryReader
-	plain   *kgo.Client
-	txn     *kgo.Client
+	*testLog
+	t      *testing.T
+	log    string // the topic
+	reader *HistoryReader
+	plain  *kgo.Client
+	txn    *kgo.Client
 	*History
 }
 
-func newHistoryLog(t *testing.T) *historyLog {
+func newHistoryLog(t *testing.T, on *testLog) *historyLog {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cluster.Close)
-	cfg := Config{Brokers: cluster.ListenAddrs()}
-	l := &historyLog{t: t, cluster: cluster}
+	l := &historyLog{testLog: on, t: t}
+	l.log, _ = on.topic(t, "log", 1)
 	client := func(opts ...kgo.Opt) *kgo.Client {
-		cl, err := kgo.NewClient(append(append(cfg.Options(), kgo.DefaultProduceTopic("log"), kgo.ProducerBatchMaxBytes(2<<20)), opts...)...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(cl.Close)
-		return cl
+		return on.client(t, append(opts, kgo.DefaultProduceTopic(l.log), kgo.ProducerBatchMaxBytes(2<<20))...)
 	}
-	l.plain, l.txn = client(), client(kgo.TransactionalID("txn"))
-	if l.reader, err = NewHistoryReader(cfg); err != nil {
+	l.plain, l.txn = client(), client(kgo.TransactionalID(on.name("txn")))
+	var err error
+	if l.reader, err = NewHistoryReader(on.cfg); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.reader.Close)
-	l.History = l.reader.Partition("log", 0)
+	l.History = l.reader.Partition(l.log, 0)
 	return l
 }
 
@@ -91,8 +82,10 @@ func noise(n int) []byte {
 
 // TestHistoryRead reads what can be read, and nothing else, from a log of 30 MB
 // in which half of the transactions are aborted.
-func TestHistoryRead(t *testing.T) {
-	l := newHistoryLog(t)
+func TestHistoryRead(t *testing.T) { onBoth(t, testHistoryRead) }
+
+func testHistoryRead(t *testing.T, on *testLog) {
+	l := newHistoryLog(t, on)
 	var readable, aborted []int64
 	want := map[int64][]byte{}
 	for i := range 60 {
@@ -146,29 +139,31 @@ func TestHistoryRead(t *testing.T) {
 		if o < readable[0] {
 			err = l.Read(t.Context(), []int64{o}, func(stream.Record) error { return nil })
 		}
-		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("read offset %d of log/0: it holds no readable record", o)) {
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("read offset %d of %s/0: it holds no readable record", o, l.log)) {
 			t.Errorf("aborted offset %d: %v", o, err)
 		}
 	}
 }
 
-func TestHistoryReadErrors(t *testing.T) {
-	l := newHistoryLog(t)
+func TestHistoryReadErrors(t *testing.T) { onBoth(t, testHistoryReadErrors) }
+
+func testHistoryReadErrors(t *testing.T, on *testLog) {
+	l := newHistoryLog(t, on)
 	for range 10 {
 		l.produce(l.plain, &kgo.Record{Value: []byte("v")})
 	}
 	del := kadm.Offsets{}
-	del.AddOffset("log", 0, 5, -1)
+	del.AddOffset(l.log, 0, 5, -1)
 	if _, err := kadm.NewClient(l.plain).DeleteRecords(t.Context(), del); err != nil {
 		t.Fatal(err)
 	}
 	read := func(ctx context.Context, offsets ...int64) error {
 		return l.Read(ctx, offsets, func(stream.Record) error { return nil })
 	}
-	if err := read(t.Context(), 3, 7); err == nil || !strings.Contains(err.Error(), "read offset 3 of log/0: the log no longer holds it") {
+	if err := read(t.Context(), 3, 7); err == nil || !strings.Contains(err.Error(), "read offset 3 of "+l.log+"/0: the log no longer holds it") {
 		t.Errorf("below the start: %v", err)
 	}
-	if err := read(t.Context(), 7, 1000); err == nil || !strings.Contains(err.Error(), "read offset 1000 of log/0") {
+	if err := read(t.Context(), 7, 1000); err == nil || !strings.Contains(err.Error(), "read offset 1000 of "+l.log+"/0") {
 		t.Errorf("above the end: %v", err)
 	}
 	open := l.begin(&kgo.Record{Value: []byte("open")})

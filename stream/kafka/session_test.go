@@ -16,8 +16,8 @@ import (
 
 func sessionOf(t *testing.T, l *historyLog, instance string, start func(map[int32]int64) map[int32]int64) *Session {
 	t.Helper()
-	s, err := NewSession(t.Context(), Config{Brokers: l.cluster.ListenAddrs()}, SessionConfig{
-		Group: "g", Instance: instance, Transaction: instance, Topic: "log", SessionTimeout: 6 * time.Second, FetchBytes: 1 << 20,
+	s, err := NewSession(t.Context(), l.cfg, SessionConfig{
+		Group: l.name("g"), Instance: instance, Transaction: l.name(instance), Topic: l.log, SessionTimeout: 6 * time.Second, FetchBytes: 1 << 20,
 		Taken: func([]int32) {},
 		Start: func(_ context.Context, committed map[int32]int64) (map[int32]int64, error) {
 			return start(committed), nil
@@ -57,8 +57,10 @@ func take(t *testing.T, s *Session, n int) (records []stream.Record) {
 
 // TestSessionRollback: what was rolled back comes again, is not committed and
 // cannot be read.
-func TestSessionRollback(t *testing.T) {
-	l := newHistoryLog(t)
+func TestSessionRollback(t *testing.T) { onBoth(t, testSessionRollback) }
+
+func testSessionRollback(t *testing.T, on *testLog) {
+	l := newHistoryLog(t, on)
 	for i := range 10 {
 		l.produce(l.plain, &kgo.Record{Value: fmt.Append(nil, i)})
 	}
@@ -75,7 +77,7 @@ func TestSessionRollback(t *testing.T) {
 		if err := s.Begin(); err != nil {
 			t.Fatal(err)
 		}
-		s.Produce(&kgo.Record{Topic: "log", Value: fmt.Append(nil, "round ", round)})
+		s.Produce(&kgo.Record{Topic: l.log, Value: fmt.Append(nil, "round ", round)})
 		if round < 2 {
 			if err := s.Rollback(t.Context()); err != nil {
 				t.Fatal(err)
@@ -96,15 +98,17 @@ func TestSessionRollback(t *testing.T) {
 
 // TestSessionRefusedRecord: a transaction lacks a record that the log refused,
 // so it must not commit.
-func TestSessionRefusedRecord(t *testing.T) {
-	l := newHistoryLog(t)
+func TestSessionRefusedRecord(t *testing.T) { onBoth(t, testSessionRefusedRecord) }
+
+func testSessionRefusedRecord(t *testing.T, on *testLog) {
+	l := newHistoryLog(t, on)
 	l.produce(l.plain, &kgo.Record{Value: []byte("v")})
 	s := sessionOf(t, l, "a", fromStart)
 	take(t, s, 1)
 	if err := s.Begin(); err != nil {
 		t.Fatal(err)
 	}
-	s.Produce(&kgo.Record{Topic: "log", Value: noise(3 << 20)})
+	s.Produce(&kgo.Record{Topic: l.log, Value: noise(3 << 20)})
 	ok, err := s.Commit(t.Context())
 	if _, fault := errors.AsType[*SessionFault](err); ok || !fault {
 		t.Errorf("committed %t: %v, want a SessionFault", ok, err)
@@ -113,15 +117,17 @@ func TestSessionRefusedRecord(t *testing.T) {
 
 // TestSessionFences: what an earlier session left open is aborted before the
 // next begins, so that a restore need not wait for its timeout.
-func TestSessionFences(t *testing.T) {
-	l := newHistoryLog(t)
+func TestSessionFences(t *testing.T) { onBoth(t, testSessionFences) }
+
+func testSessionFences(t *testing.T, on *testLog) {
+	l := newHistoryLog(t, on)
 	l.produce(l.plain, &kgo.Record{Value: []byte("v")})
 	s := sessionOf(t, l, "a", fromStart)
 	take(t, s, 1)
 	if err := s.Begin(); err != nil {
 		t.Fatal(err)
 	}
-	s.Produce(&kgo.Record{Topic: "log", Value: []byte("open")})
+	s.Produce(&kgo.Record{Topic: l.log, Value: []byte("open")})
 	if err := s.s.Client().Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -149,8 +155,10 @@ func TestSessionFences(t *testing.T) {
 }
 
 // TestSessionName: of two with one instance id the older one ends for good.
-func TestSessionName(t *testing.T) {
-	l := newHistoryLog(t)
+func TestSessionName(t *testing.T) { onBoth(t, testSessionName) }
+
+func testSessionName(t *testing.T, on *testLog) {
+	l := newHistoryLog(t, on)
 	l.produce(l.plain, &kgo.Record{Value: []byte("v")})
 	old := sessionOf(t, l, "a", fromStart)
 	take(t, old, 1)

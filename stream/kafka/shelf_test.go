@@ -52,16 +52,6 @@ func testClient(t *testing.T, addrs []string, opts ...kgo.Opt) *kgo.Client {
 	return cl
 }
 
-// testTopic makes a topic and answers its full name and its log's id.
-func testTopic(t *testing.T, cl *kgo.Client, name string, partitions int32) (string, stream.LogID) {
-	t.Helper()
-	ids, err := Ensure(t.Context(), cl, cell, []wire.Topic{{Name: name, Partitions: partitions, Retention: time.Hour, MaxBytes: 2 << 20}}, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return wire.TopicName(cell, name), ids[name]
-}
-
 // kvs are n records, the i-th i seconds after epoch, every fourth a tick.
 func kvs(topic string, partition int32, n int) (rs []*kgo.Record) {
 	for i := range n {
@@ -202,10 +192,15 @@ func readable(t *testing.T, addrs []string, at place) (rs []stream.Record) {
 // exactly so many of its readable records, and was never written otherwise.
 func (s *shelf) whole(t *testing.T, addrs []string, at place, first int64, records int) {
 	t.Helper()
+	s.holds(t, readable(t, addrs, at), at, first, records)
+}
+
+func (s *shelf) holds(t *testing.T, log []stream.Record, at place, first int64, records int) {
+	t.Helper()
 	if s.fault != nil {
 		t.Error(s.fault)
 	}
-	cuts, log := s.all(at), readable(t, addrs, at)
+	cuts := s.all(at)
 	tiles(t, first, cuts, log)
 	var got []stream.Record
 	for _, c := range cuts {
@@ -219,10 +214,10 @@ func (s *shelf) whole(t *testing.T, addrs []string, at place, first int64, recor
 	}
 }
 
-func testGroup(t *testing.T, b []string, name, instance string, topics map[string]Limits, sink stream.Sink) *Group {
+func testGroup(t *testing.T, l *testLog, name, instance string, topics map[string]Limits, sink stream.Sink) *Group {
 	t.Helper()
-	g, err := NewGroup(GroupConfig{Sink: "test", Group: name, Instance: instance, Cell: cell, Topics: topics, SessionTimeout: time.Second},
-		Config{Brokers: b}, sink, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	g, err := NewGroup(GroupConfig{Sink: "test", Group: l.name(name), Instance: instance, Cell: l.cell, Topics: topics, SessionTimeout: l.session},
+		l.cfg, sink, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,9 +257,9 @@ func ends(t *testing.T, g *Group, says ...string) {
 }
 
 // committed is a group's offset and mark.
-func committed(t *testing.T, addrs []string, group string, at place) (int64, string) {
+func committed(t *testing.T, l *testLog, group string, at place) (int64, string) {
 	t.Helper()
-	os, err := kadm.NewClient(testClient(t, addrs)).FetchOffsets(t.Context(), group)
+	os, err := kadm.NewClient(l.client(t)).FetchOffsets(t.Context(), l.name(group))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,18 +270,18 @@ func committed(t *testing.T, addrs []string, group string, at place) (int64, str
 	return o.At, o.Metadata
 }
 
-func plant(t *testing.T, addrs []string, group string, at place, offset int64, metadata string) {
+func plant(t *testing.T, l *testLog, group string, at place, offset int64, metadata string) {
 	t.Helper()
 	var os kadm.Offsets
 	os.Add(kadm.Offset{Topic: at.topic, Partition: at.partition, At: offset, LeaderEpoch: -1, Metadata: metadata})
-	if err := kadm.NewClient(testClient(t, addrs)).CommitAllOffsets(t.Context(), group, os); err != nil {
+	if err := kadm.NewClient(l.client(t)).CommitAllOffsets(t.Context(), l.name(group), os); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // onCommit shows every offset commit to f; a false answer refuses it as if the
 // member were unknown.
-func onCommit(b *Broker, f func(*kmsg.OffsetCommitRequest) bool) {
+func onCommit(b *testLog, f func(*kmsg.OffsetCommitRequest) bool) {
 	b.cluster.ControlKey(int16(kmsg.OffsetCommit), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		b.cluster.KeepControl()
 		req := r.(*kmsg.OffsetCommitRequest)
