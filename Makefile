@@ -6,15 +6,14 @@ BIN   := bin/wearstream
 GO    ?= go
 LINT  := $(GO) tool -modfile=.ci/tools/go.mod
 
-.PHONY: up test quick build parts lint oracle bench fuzz clean
+.PHONY: up test quick build parts lint audit oracle bench fuzz clean
 
 ## up: build, bring the ClickHouse engine, run everything and replay recordings as devices
 up: build parts
 	@deploy/local/demo $(BIN)
 
 ## test: everything, with the real parts
-test: build parts lint
-	@deploy/local/clients fetch
+test: build parts lint audit
 	GO=$(GO) deploy/local/suite
 
 ## quick: what needs nothing but modules
@@ -32,6 +31,10 @@ lint:
 	$(GO) vet ./...
 	$(LINT) staticcheck ./...
 	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "run gofmt -w on these"; exit 1; }
+
+## audit: known weaknesses of what the program links
+audit:
+	GO=$(GO) .ci/audit
 
 ## oracle: the table of features against the references, kernels and stored rows
 oracle: parts
