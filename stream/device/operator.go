@@ -212,16 +212,20 @@ func (o *operator) status(ctx context.Context, r stream.Record, out stream.Outpu
 // in the device topic and in landing.
 func (o *operator) quarantine(r stream.Record, reason string, out stream.Output) {
 	sum := sha256.Sum256(r.Value)
-	out.Emit(wire.TopicName(o.cfg.Cell, wire.TopicQuarantine), -1, r.Header(wire.HeaderThing), r.Value,
-		stream.Header{Key: wire.HeaderKind, Value: []byte(wire.KindSamples)},
-		stream.Header{Key: wire.HeaderReason, Value: []byte(reason)},
-		stream.Header{Key: wire.HeaderThing, Value: r.Header(wire.HeaderThing)},
-		stream.Header{Key: wire.HeaderReceived, Value: r.Header(wire.HeaderReceived)},
-		stream.Header{Key: wire.HeaderSize, Value: []byte(strconv.Itoa(len(r.Value)))},
-		stream.Header{Key: wire.HeaderSHA256, Value: []byte(hex.EncodeToString(sum[:]))},
-		stream.Header{Key: wire.HeaderTopic, Value: []byte(r.Topic)},
-		stream.Header{Key: wire.HeaderSource, Value: fmt.Appendf(nil, "%s/%d/%d", r.Topic, r.Partition, r.Offset)},
-	)
+	headers := []stream.Header{
+		{Key: wire.HeaderKind, Value: []byte(wire.KindSamples)},
+		{Key: wire.HeaderReason, Value: []byte(reason)},
+		{Key: wire.HeaderThing, Value: r.Header(wire.HeaderThing)},
+		{Key: wire.HeaderReceived, Value: r.Header(wire.HeaderReceived)},
+		{Key: wire.HeaderSize, Value: []byte(strconv.Itoa(len(r.Value)))},
+		{Key: wire.HeaderSHA256, Value: []byte(hex.EncodeToString(sum[:]))},
+		{Key: wire.HeaderTopic, Value: []byte(r.Topic)},
+		{Key: wire.HeaderSource, Value: fmt.Appendf(nil, "%s/%d/%d", r.Topic, r.Partition, r.Offset)},
+	}
+	if form := r.Header(wire.HeaderContentType); form != nil {
+		headers = append(headers, stream.Header{Key: wire.HeaderContentType, Value: form})
+	}
+	out.Emit(wire.TopicName(o.cfg.Cell, wire.TopicQuarantine), -1, r.Header(wire.HeaderThing), r.Value, headers...)
 }
 
 // Flush hands out the rows collected since the last Commit, and the clock.
