@@ -66,7 +66,7 @@ func TestServices(t *testing.T) {
 	}
 }
 
-func countLines(t *testing.T, file string) (n int) {
+func countLines(t testing.TB, file string) (n int) {
 	t.Helper()
 	f, err := os.Open(file)
 	if err != nil {

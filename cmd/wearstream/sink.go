@@ -136,7 +136,7 @@ func (s *site) clickhouseSink(ctx context.Context, cfg clickhouse.Config, tables
 func (s *site) group(name string, to stream.Sink, limits kafka.Limits, session time.Duration) (*kafka.Group, error) {
 	g, err := kafka.NewGroup(kafka.GroupConfig{
 		Sink: name, Group: s.cell + ".sink-" + name, Instance: s.instance, Cell: s.cell,
-		Topics: map[string]kafka.Limits{wire.TopicDevice: limits, wire.TopicFeatures: limits, wire.TopicQuarantine: limits},
+		Topics:         map[string]kafka.Limits{wire.TopicDevice: limits, wire.TopicFeatures: limits, wire.TopicQuarantine: limits},
 		SessionTimeout: session,
 	}, s.kafka, sink.Retry(sink.Instrument(to, name, s.reg), s.log), s.log, s.reg)
 	if err != nil {

@@ -62,6 +62,7 @@ func (s *slot) live(ctx context.Context, reader *kafka.HistoryReader) (err error
 		Instance:       s.name,
 		Transaction:    s.name,
 		Topic:          wire.TopicName(s.p.deps.Cell, s.p.deps.Input),
+		Changelog:      wire.TopicName(s.p.deps.Cell, s.p.deps.Changelog),
 		SessionTimeout: s.p.cfg.SessionTimeout,
 		FetchBytes:     fetchBytes,
 		Start: func(ctx context.Context, committed map[int32]int64) (map[int32]int64, error) {
