@@ -115,14 +115,14 @@ func TestBrokerKilled(t *testing.T) {
 	cancel()
 	all := <-acked
 
-	log := readable(t, addrs, at)
+	log := readable(t, l, at)
 	whole := len(log) - len(log)%5
 	s.wait(t, at, whole)
 	until(t, func() bool {
 		o, m := committed(t, l, "g", at)
 		return o == log[whole-1].Offset+1 && m == `{"log":"`+string(id)+`"}`
 	})
-	s.whole(t, addrs, at, 0, whole)
+	s.whole(t, l, at, 0, whole)
 	if s.adopts > 0 {
 		t.Errorf("%d cuts came again with another end", s.adopts)
 	}
@@ -150,16 +150,16 @@ func TestBrokerRestarts(t *testing.T) {
 	}
 	l := &testLog{Config{Brokers: b.Addrs()}, cell, 1, time.Second, nil}
 	topic, id := l.topic(t, "a.v1", 1)
-	produce(t, b.Addrs(), kvs(topic, 0, 10)...)
+	produce(t, l, kvs(topic, 0, 10)...)
 	b.Close()
 	if b, err = StartBroker(BrokerConfig{dir, "localhost:0"}, log); err != nil { // another address
 		t.Fatal(err)
 	}
 	defer b.Close()
-	if got := readable(t, b.Addrs(), place{topic, 0}); len(got) != 10 {
+	l.cfg.Brokers = b.Addrs()
+	if got := readable(t, l, place{topic, 0}); len(got) != 10 {
 		t.Errorf("%d records of 10", len(got))
 	}
-	l.cfg.Brokers = b.Addrs()
 	if _, again := l.topic(t, "a.v1", 1); again != id {
 		t.Errorf("log %s became %s", id, again)
 	}

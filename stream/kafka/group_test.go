@@ -28,7 +28,7 @@ func TestGroupCrash(t *testing.T) {
 	b := embedded(t)
 	topic, id := b.topic(t, "a.v1", 1)
 	at := place{topic, 0}
-	produce(t, b.Addrs(), kvs(topic, 0, 28)...)
+	produce(t, b, kvs(topic, 0, 28)...)
 
 	var mu sync.Mutex
 	commits := map[string]func() bool{}
@@ -92,7 +92,7 @@ func TestGroupCrash(t *testing.T) {
 				if err := stop(); !errors.Is(err, errStop) {
 					t.Fatalf("Run answered %v", err)
 				}
-				s.whole(t, b.Addrs(), at, 0, 28)
+				s.whole(t, b, at, 0, 28)
 				if _, m := committed(t, b, name, at); m != `{"log":"`+string(id)+`"}` {
 					t.Errorf("offset metadata is %s", m)
 				}
@@ -109,7 +109,7 @@ func TestGroupStarts(t *testing.T) { onBoth(t, testGroupStarts) }
 func testGroupStarts(t *testing.T, b *testLog) {
 	topic, id := b.topic(t, "a.v1", 1)
 	at := place{topic, 0}
-	produce(t, b.Addrs(), kvs(topic, 0, 20)...)
+	produce(t, b, kvs(topic, 0, 20)...)
 	var os kadm.Offsets
 	os.Add(kadm.Offset{Topic: topic, At: 5})
 	if rs, err := kadm.NewClient(b.client(t)).DeleteRecords(t.Context(), os); err != nil || rs.Error() != nil {
@@ -120,7 +120,7 @@ func testGroupStarts(t *testing.T, b *testLog) {
 		s := newShelf()
 		launch(t, testGroup(t, b, "new", "", limitsOf(5), s))
 		s.wait(t, at, 15)
-		s.whole(t, b.Addrs(), at, 5, 15)
+		s.whole(t, b, at, 5, 15)
 	})
 	t.Run("where a person has put it", func(t *testing.T) {
 		plant(t, b, "person", at, 10, "")
@@ -165,19 +165,19 @@ func testGroupMeetsAnotherLog(t *testing.T, b *testLog) {
 	cl := b.client(t)
 	topic, old := b.topic(t, "a.v1", 1)
 	at := place{topic, 0}
-	produce(t, b.Addrs(), kvs(topic, 0, 10)...)
+	produce(t, b, kvs(topic, 0, 10)...)
 
 	s := newShelf()
 	g := testGroup(t, b, "g", "", limitsOf(5), s)
 	done := make(chan error, 1)
 	go func() { done <- g.Run(t.Context()) }()
 	s.wait(t, at, 10)
-	log := readable(t, b.Addrs(), at)
+	log := readable(t, b, at)
 	if _, err := kadm.NewClient(cl).DeleteTopic(t.Context(), topic); err != nil {
 		t.Fatal(err)
 	}
 	_, id := b.topic(t, "a.v1", 1)
-	produce(t, b.Addrs(), kvs(topic, 0, 10)...)
+	produce(t, b, kvs(topic, 0, 10)...)
 	select {
 	case err := <-done:
 		for _, say := range []string{topic, string(old), string(id), "deleted and made again"} {
@@ -206,8 +206,8 @@ func TestGroupAdopts(t *testing.T) { onBoth(t, testGroupAdopts) }
 func testGroupAdopts(t *testing.T, b *testLog) {
 	topic, id := b.topic(t, "a.v1", 1)
 	at := place{topic, 0}
-	produce(t, b.Addrs(), kvs(topic, 0, 30)...)
-	log := readable(t, b.Addrs(), at)
+	produce(t, b, kvs(topic, 0, 30)...)
+	log := readable(t, b, at)
 
 	s := newShelf()
 	for _, r := range [][2]int64{{0, 3}, {3, 15}, {15, 20}} { // shorter, longer, the same
@@ -218,7 +218,7 @@ func testGroupAdopts(t *testing.T, b *testLog) {
 	}
 	launch(t, testGroup(t, b, "g", "", limitsOf(5), s))
 	s.wait(t, at, 30)
-	s.whole(t, b.Addrs(), at, 0, 30)
+	s.whole(t, b, at, 0, 30)
 	if s.adopts != 2 {
 		t.Errorf("%d cuts were adopted: %v", s.adopts, s.writes)
 	}
@@ -249,7 +249,7 @@ func testGroupOverTransactions(t *testing.T, b *testLog) {
 	s := newShelf()
 	launch(t, testGroup(t, b, "g", "", limitsOf(4), s))
 	s.wait(t, at, 24)
-	s.whole(t, b.Addrs(), at, 0, 24)
+	s.whole(t, b, at, 0, 24)
 	gaps := 0
 	for _, c := range s.all(at) {
 		gaps += int(c.Next-c.First) - len(c.Records)
@@ -266,7 +266,7 @@ func testGroupRebalances(t *testing.T, b *testLog) {
 	topic, _ := b.topic(t, "a.v1", 4)
 	produceAll := func() {
 		for p := range int32(4) {
-			produce(t, b.Addrs(), kvs(topic, p, 40)...)
+			produce(t, b, kvs(topic, p, 40)...)
 		}
 	}
 	s := newShelf()
@@ -289,7 +289,7 @@ func testGroupRebalances(t *testing.T, b *testLog) {
 	produceAll()
 	all(200)
 	for p := range int32(4) {
-		s.whole(t, b.Addrs(), place{topic, p}, 0, 200)
+		s.whole(t, b, place{topic, p}, 0, 200)
 	}
 	if s.adopts > 0 {
 		t.Errorf("%d cuts came again with another end", s.adopts)
@@ -301,7 +301,7 @@ func TestGroupZombie(t *testing.T) {
 	b := embedded(t)
 	topic, _ := b.topic(t, "a.v1", 1)
 	at := place{topic, 0}
-	produce(t, b.Addrs(), kvs(topic, 0, 20)...)
+	produce(t, b, kvs(topic, 0, 20)...)
 
 	var mu sync.Mutex
 	var zombie string // member id
@@ -346,13 +346,13 @@ func TestGroupZombie(t *testing.T) {
 	close(wakes)
 	until(t, func() bool { mu.Lock(); defer mu.Unlock(); return tried > 0 })
 
-	produce(t, b.Addrs(), kvs(topic, 0, 10)...)
+	produce(t, b, kvs(topic, 0, 10)...)
 	s.wait(t, at, 30)
 	stopDead()
 	if o, _ := committed(t, b, "g", at); o < 20 {
 		t.Errorf("the zombie put the group back to %d", o)
 	}
-	s.whole(t, b.Addrs(), at, 0, 30)
+	s.whole(t, b, at, 0, 30)
 	if s.adopts > 0 {
 		t.Errorf("%d cuts came again with another end: %v", s.adopts, s.writes)
 	}
@@ -375,7 +375,7 @@ func TestGroupCommitsUnderTheIdOfTheAssignment(t *testing.T) {
 	b := embedded(t)
 	topic, _ := b.topic(t, "a.v1", 1)
 	at := place{topic, 0}
-	produce(t, b.Addrs(), kvs(topic, 0, 10)...)
+	produce(t, b, kvs(topic, 0, 10)...)
 
 	var mu sync.Mutex
 	var ids []string // of members that committed, as they first did
@@ -420,7 +420,7 @@ func TestGroupCommitsUnderTheIdOfTheAssignment(t *testing.T) {
 	launch(t, testGroup(t, b, "g", "", limitsOf(5), &w))
 	s.wait(t, at, 10)
 	until(t, func() bool { o, _ := committed(t, b, "g", at); return o == 10 })
-	s.whole(t, b.Addrs(), at, 0, 10)
+	s.whole(t, b, at, 0, 10)
 	mu.Lock()
 	defer mu.Unlock()
 	if len(ids) != 2 {
@@ -442,7 +442,7 @@ func testGroupInstanceTwice(t *testing.T, b *testLog) {
 	older := make(chan error, 1)
 	g := testGroup(t, b, "g", "one", limitsOf(5), s)
 	go func() { older <- g.Run(t.Context()) }()
-	produce(t, b.Addrs(), kvs(topic, 0, 5)...)
+	produce(t, b, kvs(topic, 0, 5)...)
 	s.wait(t, at, 5)
 	launch(t, testGroup(t, b, "g", "one", limitsOf(5), s))
 	select {
@@ -453,9 +453,9 @@ func testGroupInstanceTwice(t *testing.T, b *testLog) {
 	case <-time.After(patience):
 		t.Fatal("both go on")
 	}
-	produce(t, b.Addrs(), kvs(topic, 0, 5)...)
+	produce(t, b, kvs(topic, 0, 5)...)
 	s.wait(t, at, 10)
-	s.whole(t, b.Addrs(), at, 0, 10)
+	s.whole(t, b, at, 0, 10)
 }
 
 // A partition that arrives faster than its sink takes it is paused, and resumed.
@@ -471,7 +471,7 @@ func testGroupIsBounded(t *testing.T, b *testLog) {
 		for range 40 {
 			rs = append(rs, &kgo.Record{Topic: topic, Partition: p, Value: big})
 		}
-		produce(t, b.Addrs(), rs...)
+		produce(t, b, rs...)
 	}
 	s := newShelf()
 	free := make(chan struct{})
@@ -503,7 +503,7 @@ func testGroupIsBounded(t *testing.T, b *testLog) {
 	until(t, paused)
 	release()
 	s.wait(t, slow, 40)
-	s.whole(t, b.Addrs(), slow, 0, 40)
+	s.whole(t, b, slow, 0, 40)
 }
 
 func TestGroupMetrics(t *testing.T) {
@@ -544,14 +544,14 @@ func TestGroupMetrics(t *testing.T) {
 	}
 	launch(t, g)
 	rs := kvs(topic, 0, 7) // 5 and 6 wait, as old as epoch
-	produce(t, b.Addrs(), rs...)
+	produce(t, b, rs...)
 	s.wait(t, at, 5)
 	until(t, func() bool { return value("wearstream_sink_cuts_total") == 1 })
 	lag, want := value("wearstream_sink_lag_seconds"), time.Since(epoch.Add(5*time.Second)).Seconds()
 	if lag < want-60 || lag > want {
 		t.Errorf("lag %v with a record that is %v old", lag, want)
 	}
-	produce(t, b.Addrs(), rs[:3]...)
+	produce(t, b, rs[:3]...)
 	s.wait(t, at, 10)
 	until(t, func() bool { return value("wearstream_sink_lag_seconds") == 0 })
 }

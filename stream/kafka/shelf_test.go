@@ -64,9 +64,9 @@ func kvs(topic string, partition int32, n int) (rs []*kgo.Record) {
 	return rs
 }
 
-func produce(t *testing.T, addrs []string, rs ...*kgo.Record) {
+func produce(t *testing.T, l *testLog, rs ...*kgo.Record) {
 	t.Helper()
-	cl := testClient(t, addrs, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	cl := l.client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err := cl.ProduceSync(t.Context(), rs...).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
@@ -157,19 +157,19 @@ func (s *shelf) wait(t *testing.T, at place, records int) {
 }
 
 // readable are the records of a partition as a transactional reader sees them.
-func readable(t *testing.T, addrs []string, at place) (rs []stream.Record) {
+func readable(t *testing.T, l *testLog, at place) (rs []stream.Record) {
 	t.Helper()
-	ends, err := kadm.NewClient(testClient(t, addrs)).ListEndOffsets(t.Context(), at.topic)
+	ends, err := kadm.NewClient(l.client(t)).ListEndOffsets(t.Context(), at.topic)
 	if err != nil {
 		t.Fatal(err)
 	}
-	starts, err := kadm.NewClient(testClient(t, addrs)).ListStartOffsets(t.Context(), at.topic)
+	starts, err := kadm.NewClient(l.client(t)).ListStartOffsets(t.Context(), at.topic)
 	if err != nil {
 		t.Fatal(err)
 	}
 	from, _ := starts.Lookup(at.topic, at.partition)
 	end, _ := ends.Lookup(at.topic, at.partition)
-	cl := testClient(t, addrs, kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
+	cl := l.client(t, kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{at.topic: {at.partition: kgo.NewOffset().At(from.Offset)}}))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -190,9 +190,9 @@ func readable(t *testing.T, addrs []string, at place) (rs []stream.Record) {
 
 // whole checks that what is stored of a partition tiles it from first on, holds
 // exactly so many of its readable records, and was never written otherwise.
-func (s *shelf) whole(t *testing.T, addrs []string, at place, first int64, records int) {
+func (s *shelf) whole(t *testing.T, l *testLog, at place, first int64, records int) {
 	t.Helper()
-	s.holds(t, readable(t, addrs, at), at, first, records)
+	s.holds(t, readable(t, l, at), at, first, records)
 }
 
 func (s *shelf) holds(t *testing.T, log []stream.Record, at place, first int64, records int) {
