@@ -22,6 +22,7 @@ type SessionConfig struct {
 	Instance       string // static membership: unique in the group, the same after a restart
 	Transaction    string // transactional id: unique in the cluster, the same after a restart
 	Topic          string // full name of the input
+	Changelog      string // full name of a topic with the partitions of Topic that every transaction writes; empty: none. With it Instance must be Transaction
 	SessionTimeout time.Duration
 	FetchBytes     int32 // of each partition in one fetch
 
@@ -64,9 +65,7 @@ const (
 
 // NewSession fences the earlier session of these names and joins the group.
 func NewSession(ctx context.Context, kafka Config, cfg SessionConfig) (*Session, error) {
-	// Longer than the session: an owner that lives is not cut off; one that died
-	// without a successor of its name holds readers up for no longer.
-	transaction := []kgo.Opt{kgo.TransactionalID(cfg.Transaction), kgo.TransactionTimeout(cfg.SessionTimeout + 5*time.Second)}
+	transaction := cfg.transaction(cfg.Transaction)
 	if err := fence(ctx, append(kafka.Options(), transaction...)); err != nil {
 		return nil, fmt.Errorf("fence transactional id %s: %w", cfg.Transaction, kafka.Explain(err))
 	}
@@ -89,6 +88,7 @@ func NewSession(ctx context.Context, kafka Config, cfg SessionConfig) (*Session,
 		// A lost offset is for people to look at; the client must not choose another.
 		kgo.ConsumeStartOffset(kgo.NoResetOffset()),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.OnPartitionsAssigned(s.onAssigned),
 		kgo.AdjustFetchOffsetsFn(s.start),
 		kgo.OnPartitionsRevoked(s.onRevoked),
 		kgo.ProducerBatchMaxBytes(sessionBatchMax),
@@ -100,6 +100,13 @@ func NewSession(ctx context.Context, kafka Config, cfg SessionConfig) (*Session,
 	}
 	s.s = session
 	return s, nil
+}
+
+// transaction are the options of a transactional id. The timeout is longer than
+// the session: an owner that lives is not cut off, and one that died holds readers
+// up for no longer, where nobody takes its partitions.
+func (c SessionConfig) transaction(id string) []kgo.Opt {
+	return []kgo.Opt{kgo.TransactionalID(id), kgo.TransactionTimeout(c.SessionTimeout + 5*time.Second)}
 }
 
 // fence aborts what is left open of a transactional id. A client does so with
