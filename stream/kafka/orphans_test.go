@@ -30,7 +30,9 @@ func testSessionOrphan(t *testing.T, on *testLog) {
 		t.Cleanup(s.Close)
 		return s
 	}
-	a := session("a", func(_ context.Context, committed map[int32]int64) (map[int32]int64, error) { return fromStart(committed), nil })
+	a := session("a", func(_ context.Context, committed map[int32]int64) (map[int32]int64, error) {
+		return fromStart(committed), nil
+	})
 	take(t, a, 1)
 	open := func(value string) {
 		if err := a.Begin(); err != nil {
