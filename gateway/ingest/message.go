@@ -57,7 +57,7 @@ func (in *Ingest) Take(d *Delivery, m Message, answer Answer) {
 	d.in, d.answer, d.received, d.qos = in, answer, received, m.QoS
 	kind := KindOf(m.Thing, m.Topic)
 	if kind != "" {
-		in.metrics.received.WithLabelValues(kind).Inc()
+		in.metrics.received[kind].Inc()
 	}
 	v := check(kind, &m, received)
 	switch {

@@ -8,7 +8,7 @@ import (
 )
 
 type metrics struct {
-	received       *prometheus.CounterVec
+	received       map[string]prometheus.Counter // by kind
 	samples        prometheus.Counter
 	acknowledged   prometheus.Counter
 	refused        *prometheus.CounterVec
@@ -25,10 +25,11 @@ const (
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	f := promauto.With(reg)
+	received := f.NewCounterVec(prometheus.CounterOpts{
+		Name: "wearstream_gateway_received_total", Help: "Messages taken from devices, by kind.",
+	}, []string{"kind"})
 	m := &metrics{
-		received: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "wearstream_gateway_received_total", Help: "Messages taken from devices, by kind.",
-		}, []string{"kind"}),
+		received: map[string]prometheus.Counter{},
 		samples: f.NewCounter(prometheus.CounterOpts{
 			Name: "wearstream_gateway_samples_total", Help: "Samples in batches that can be read.",
 		}),
@@ -50,7 +51,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"outcome"}),
 	}
 	for _, kind := range []string{wire.KindSamples, wire.KindStatus, wire.KindEvent} {
-		m.received.WithLabelValues(kind)
+		m.received[kind] = received.WithLabelValues(kind)
 	}
 	for _, reason := range []string{
 		wire.ReasonTLS, wire.ReasonUnknown, wire.ReasonPolicy, wire.ReasonPacket, wire.ReasonParse,

@@ -12,11 +12,17 @@ import (
 // Records never fail of themselves: a failed record would close the connections
 // of all devices in its batch, where waiting holds them back. The front's byte
 // budget is what bounds the client, so its own limit on records is out of the way.
+//
+// The linger is what a thousand devices pay for that publish now and then: at 3,000
+// messages a second a request to the log holds two or three of them with 1 ms, and
+// the gateway's CPU goes to requests; with 5 ms it is 2/3 of that. Where devices
+// wait for each other it changes nothing, and one that sends a backlog one by one
+// still sends more than a hundred a second.
 func ProducerOptions() []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()), // idempotent, as the client is by default
 		kgo.RecordPartitioner(partitioner()),
-		kgo.ProducerLinger(time.Millisecond),
+		kgo.ProducerLinger(5 * time.Millisecond),
 		kgo.ProducerBatchMaxBytes(2 << 20),
 		kgo.ProducerBatchCompression(kgo.NoCompression()), // packed samples hardly shrink, and it costs the gateway's CPU
 		kgo.MaxBufferedRecords(1 << 20),
