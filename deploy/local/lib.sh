@@ -38,14 +38,14 @@ fetched() {
 	mv -T "$temp/part" "$1" 2>/dev/null || [[ -d $1 ]] || die "move the part to $1"
 }
 
-# go_install FOLDER COMMAND PACKAGE@VERSION: builds a Go command. Its modules must be
+# go_install FOLDER COMMAND PACKAGE@VERSION OPTION...: builds a Go command. Its modules must be
 # those of lock/PART.sum, whatever proxy they came from and whether or not the
 # checksum database could be asked.
 go_install() {
 	unfetched "$1" || return 0
 	need go golang
 	mkdir "$temp/part"
-	GOFLAGS='' GOBIN=$temp/part go install -trimpath -ldflags='-s -w' "$3" ||
+	GOFLAGS='' GOBIN=$temp/part go install -trimpath -ldflags='-s -w' "${@:4}" "$3" ||
 		die "go could not build $3: is the module proxy in reach? Nothing was changed."
 	go_locked "$temp/part/$2"
 	fetched "$1"
@@ -162,7 +162,7 @@ purge() {
 main() {
 	local verb=${1-}
 	case $verb in
-	fetch | start | check | stop | env | kill | restart)
+	fetch | path | start | check | stop | env | kill | restart)
 		if declare -F "do_$verb" >/dev/null; then
 			shift
 			"do_$verb" "$@"
