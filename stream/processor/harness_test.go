@@ -19,6 +19,7 @@ import (
 
 	"github.com/wearstream/wearstream/stream"
 	"github.com/wearstream/wearstream/stream/kafka"
+	"github.com/wearstream/wearstream/stream/kafka/kafkatest"
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
@@ -27,11 +28,33 @@ const testPartitions = 4
 // rig is a log with the topics of a test and what the test needs to ask of it.
 type rig struct {
 	t       *testing.T
-	cluster *kfake.Cluster
+	cell    string
 	kafka   kafka.Config
+	real    bool          // Apache Kafka
+	session time.Duration // the shortest that the broker grants
 	cl      *kgo.Client
 	adm     *kadm.Client
 	reader  *kafka.HistoryReader
+}
+
+// onBoth runs a test on the embedded log and, in a cell of its own, on Apache
+// Kafka. These stay on the embedded one:
+//
+//	TestKill                       kills its broker; TestKillProcessors is for Apache Kafka
+//	TestRebuild*                   are about what only the embedded log leaves behind
+//	TestCrashAtEveryStep           takes minutes there; TestKillProcessors crashes at any step
+func onBoth(t *testing.T, f func(*testing.T, *rig)) {
+	t.Run("embedded", func(t *testing.T) { f(t, newRig(t)) })
+	t.Run("kafka", func(t *testing.T) { f(t, apacheRig(t)) })
+}
+
+func apacheRig(t *testing.T) *rig {
+	t.Helper()
+	brokers := kafkatest.Brokers(t)
+	r := connect(t, brokers, kafkatest.Name(t))
+	r.real, r.session = true, 6*time.Second
+	r.topics()
+	return r
 }
 
 func newRig(t *testing.T) *rig {
@@ -42,15 +65,14 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	r := connect(t, cluster.ListenAddrs())
-	r.cluster = cluster
+	r := connect(t, cluster.ListenAddrs(), testCell)
 	r.topics()
 	return r
 }
 
-func connect(t *testing.T, brokers []string) *rig {
+func connect(t *testing.T, brokers []string, cell string) *rig {
 	t.Helper()
-	r := &rig{t: t, kafka: kafka.Config{Brokers: brokers}}
+	r := &rig{t: t, cell: cell, kafka: kafka.Config{Brokers: brokers}, session: 2 * time.Second}
 	var err error
 	r.cl, err = kgo.NewClient(append(r.kafka.Options(), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	if err != nil {
@@ -67,15 +89,21 @@ func connect(t *testing.T, brokers []string) *rig {
 
 func (r *rig) topics() {
 	r.t.Helper()
-	_, err := kafka.Ensure(r.t.Context(), r.cl, testCell, []wire.Topic{
+	replicas := int16(1)
+	if r.real {
+		replicas = 3
+	}
+	_, err := kafka.Ensure(r.t.Context(), r.cl, r.cell, []wire.Topic{
 		{Name: testIn, Partitions: testPartitions, Retention: time.Hour, MaxBytes: 2 << 20},
 		{Name: testOut, Partitions: 3, Retention: time.Hour, MaxBytes: 2 << 20},
 		{Name: testState, Partitions: testPartitions, Compact: true, MaxBytes: 2 << 20},
-	}, 1)
+	}, replicas)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 }
+
+func (r *rig) topic(short string) string { return wire.TopicName(r.cell, short) }
 
 // produce writes n records of some keys to the input.
 func (r *rig) produce(n int) {
@@ -84,7 +112,7 @@ func (r *rig) produce(n int) {
 	for i := range records {
 		key := fmt.Sprintf("k%d", rand.IntN(60))
 		records[i] = &kgo.Record{
-			Topic: wire.TopicName(testCell, testIn), Partition: wire.PartitionOf(key, testPartitions),
+			Topic: r.topic(testIn), Partition: wire.PartitionOf(key, testPartitions),
 			Key: []byte(key), Value: fmt.Appendf(nil, "value %d", i),
 		}
 	}
@@ -99,13 +127,17 @@ func (r *rig) deps(instance string) Deps {
 		log = slog.New(slog.NewTextHandler(r.t.Output(), nil)).With("instance", instance)
 	}
 	return Deps{
-		Kafka: r.kafka, Cell: testCell, Group: "chain", Instance: instance, Input: testIn, Changelog: testState,
-		New: newChain, Log: log, Registry: prometheus.NewRegistry(),
+		Kafka: r.kafka, Cell: r.cell, Group: "chain", Instance: instance, Input: testIn, Changelog: testState,
+		New: newChain(r.cell), Log: log, Registry: prometheus.NewRegistry(),
 	}
 }
 
-func testConfig() Config {
-	return Config{CommitInterval: 20 * time.Millisecond, Slots: 1, SessionTimeout: 2 * time.Second, MaxRecords: 500, MaxBytes: 8 << 20}
+func (r *rig) config() Config {
+	return testConfig(r.session)
+}
+
+func testConfig(session time.Duration) Config {
+	return Config{CommitInterval: 20 * time.Millisecond, Slots: 1, SessionTimeout: session, MaxRecords: 500, MaxBytes: 8 << 20}
 }
 
 // start runs a processor until stop, which answers what Run did.
@@ -142,7 +174,7 @@ func (r *rig) eventually(what string, within time.Duration, ok func() bool) {
 // committed answers the group's offset of each partition.
 func (r *rig) committed() map[int32]int64 {
 	is := map[int32]int64{}
-	offsets, err := r.adm.FetchOffsets(context.Background(), testCell+"-chain")
+	offsets, err := r.adm.FetchOffsets(context.Background(), r.cell+"-chain")
 	if err != nil {
 		return is
 	}
@@ -156,7 +188,7 @@ func (r *rig) drained() bool {
 	defer cancel()
 	committed := r.committed()
 	for p := range int32(testPartitions) {
-		h := r.reader.Partition(wire.TopicName(testCell, testIn), p)
+		h := r.reader.Partition(r.topic(testIn), p)
 		first, end, err := h.Bounds(ctx)
 		if at, ok := committed[p]; ok {
 			first = max(first, at)
@@ -173,7 +205,7 @@ func (r *rig) drained() bool {
 
 func (r *rig) read(topic string, partition int32) []stream.Record {
 	r.t.Helper()
-	h := r.reader.Partition(wire.TopicName(testCell, topic), partition)
+	h := r.reader.Partition(r.topic(topic), partition)
 	first, end, err := h.Bounds(r.t.Context())
 	if err != nil {
 		r.t.Fatal(err)
@@ -234,7 +266,7 @@ func (r *rig) verify(repeats bool) (repeated int) {
 
 func (r *rig) verifyState(p int32, want map[string][]byte, committed int64) {
 	r.t.Helper()
-	is, err := r.reader.Changelog(r.t.Context(), wire.TopicName(testCell, testState), p)
+	is, err := r.reader.Changelog(r.t.Context(), r.topic(testState), p)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	case words[0] == "broker":
 		brokerChild(words[1], words[2])
 	case words[0] == "processor":
-		processorChild(words[1], words[2], words[3] == "embedded")
+		processorChild(words[1], words[2], words[3], words[4] == "embedded")
 	}
 }
 
@@ -47,13 +47,12 @@ func brokerChild(dir, listen string) {
 	select {}
 }
 
-func processorChild(broker, instance string, embedded bool) {
-	cfg := testConfig()
-	cfg.SessionTimeout = childSession
+func processorChild(brokers, cell, instance string, embedded bool) {
+	cfg := testConfig(childSession)
 	reg := prometheus.NewRegistry()
 	p := New(cfg, Deps{
-		Kafka: kafka.Config{Brokers: []string{broker}}, Cell: testCell, Group: "chain", Instance: instance,
-		Input: testIn, Changelog: testState, Embedded: embedded, New: newChain,
+		Kafka: kafka.Config{Brokers: strings.Split(brokers, ",")}, Cell: cell, Group: "chain", Instance: instance,
+		Input: testIn, Changelog: testState, Embedded: embedded, New: newChain(cell),
 		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)).With("instance", instance), Registry: reg,
 	})
 	fmt.Println("runs")
@@ -125,7 +124,7 @@ func (r *rig) feed() (stop func() int64) {
 		for i := 0; ctx.Err() == nil; i++ {
 			key := fmt.Sprintf("k%d", rand.IntN(60))
 			r.cl.Produce(context.Background(), &kgo.Record{
-				Topic: wire.TopicName(testCell, testIn), Partition: wire.PartitionOf(key, testPartitions),
+				Topic: r.topic(testIn), Partition: wire.PartitionOf(key, testPartitions),
 				Key: []byte(key), Value: fmt.Appendf(nil, "value %d", i),
 			}, func(_ *kgo.Record, err error) {
 				if err == nil {
@@ -149,7 +148,7 @@ func childRig(t *testing.T) (*rig, *child) {
 	broker := spawn(t, "broker "+t.TempDir()+" 127.0.0.1:0")
 	addr := broker.words[1]
 	broker.spec = strings.Replace(broker.spec, "127.0.0.1:0", addr, 1)
-	r := connect(t, []string{addr})
+	r := connect(t, []string{addr}, testCell)
 	r.topics()
 	return r, broker
 }
@@ -159,8 +158,8 @@ func childRig(t *testing.T) (*rig, *child) {
 // the same bytes, and none is missing.
 func TestKill(t *testing.T) {
 	r, broker := childRig(t)
-	a := spawn(t, "processor "+broker.words[1]+" a embedded")
-	b := spawn(t, "processor "+broker.words[1]+" b embedded")
+	a := spawn(t, "processor "+broker.words[1]+" test a embedded")
+	b := spawn(t, "processor "+broker.words[1]+" test b embedded")
 	stop := r.feed()
 	everyone := []*child{broker, a, b}
 	for i := range 10 {
@@ -194,12 +193,45 @@ func TestKill(t *testing.T) {
 	t.Logf("%d records, 10 kills: 0 lost, %d answers came again with the same bytes", total, repeated)
 }
 
+// TestKillProcessors kills processors on a broker that lives, in any step that they
+// happen to be in: nothing is lost, and nothing is said twice.
+func TestKillProcessors(t *testing.T) {
+	r := apacheRig(t)
+	both := []*child{r.processor("a"), r.processor("b")}
+	stop := r.feed()
+	for i := range 10 {
+		time.Sleep(time.Duration(300+rand.IntN(700)) * time.Millisecond) // processes are real: life is a time
+		victims := both
+		if i%3 != 0 {
+			victims = both[i%2 : i%2+1]
+		}
+		for _, v := range victims {
+			v.kill()
+		}
+		for _, v := range victims {
+			v.start()
+		}
+	}
+	acked := stop()
+	r.eventually("all committed", 90*time.Second, r.drained)
+	r.verify(false)
+	t.Logf("%d records, 10 kills: 0 lost, 0 answered twice", acked)
+}
+
+// processor starts one that does not rebuild.
+func (r *rig) processor(instance string) *child {
+	return spawn(r.t, fmt.Sprintf("processor %s %s %s exact", strings.Join(r.kafka.Brokers, ","), r.cell, instance))
+}
+
 // TestZombie stops a processor for longer than its session, lets another take
 // over and wakes it. The broker lives, so that exactly once is exact.
 func TestZombie(t *testing.T) {
-	r, broker := childRig(t)
-	a := spawn(t, "processor "+broker.words[1]+" a exact")
-	spawn(t, "processor "+broker.words[1]+" b exact")
+	t.Run("embedded", func(t *testing.T) { r, _ := childRig(t); testZombie(t, r) })
+	t.Run("kafka", func(t *testing.T) { testZombie(t, apacheRig(t)) })
+}
+
+func testZombie(t *testing.T, r *rig) {
+	a, _ := r.processor("a"), r.processor("b")
 	stop := r.feed()
 	r.eventually("something is committed", 20*time.Second, func() bool { return len(r.committed()) == testPartitions })
 	a.signal(syscall.SIGSTOP)

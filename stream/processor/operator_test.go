@@ -25,13 +25,16 @@ const (
 // Every seventh record ends the key: its state is deleted and begins anew. Every
 // third answer waits for Flush.
 type chain struct {
+	out                string // topic
 	committed, changed map[string][]byte
 	held               []func(stream.Output)
 	fail               func(stream.Record) error
 }
 
-func newChain(_ int32, state map[string][]byte, _ stream.History) (stream.Operator, error) {
-	return &chain{committed: maps.Clone(state), changed: map[string][]byte{}}, nil
+func newChain(cell string) stream.NewOperator {
+	return func(_ int32, state map[string][]byte, _ stream.History) (stream.Operator, error) {
+		return &chain{out: wire.TopicName(cell, testOut), committed: maps.Clone(state), changed: map[string][]byte{}}, nil
+	}
 }
 
 func (c *chain) Apply(_ context.Context, r stream.Record, out stream.Output) error {
@@ -51,7 +54,7 @@ func (c *chain) Apply(_ context.Context, r stream.Record, out stream.Output) err
 		c.changed[key] = nil
 	}
 	emit := func(out stream.Output) {
-		out.Emit(wire.TopicName(testCell, testOut), -1, r.Key, answer(r, now),
+		out.Emit(c.out, -1, r.Key, answer(r, now),
 			stream.Header{Key: "source", Value: fmt.Appendf(nil, "%d/%d", r.Partition, r.Offset)})
 	}
 	if binary.BigEndian.Uint64(now)%3 == 0 {

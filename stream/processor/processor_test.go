@@ -17,7 +17,6 @@ import (
 
 	"github.com/wearstream/wearstream/stream"
 	"github.com/wearstream/wearstream/stream/kafka"
-	"github.com/wearstream/wearstream/stream/wire"
 )
 
 var errCrash = errors.New("crash")
@@ -29,7 +28,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 	crashes := map[string]int{}
 	for range 100 {
 		r.produce(100)
-		p := New(testConfig(), r.deps("a"))
+		p := New(r.config(), r.deps("a"))
 		crashed, left := make(chan struct{}), 1+rand.IntN(6)
 		p.hook = func(step string) error {
 			if left--; left > 0 {
@@ -54,7 +53,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.start(New(testConfig(), r.deps("a")))
+	r.start(New(r.config(), r.deps("a")))
 	r.eventually("all committed", 20*time.Second, r.drained)
 	r.verify(false)
 	t.Log(crashes)
@@ -66,9 +65,10 @@ func TestCrashAtEveryStep(t *testing.T) {
 }
 
 // TestBrokenSessions breaks sessions inside of one living process.
-func TestBrokenSessions(t *testing.T) {
-	r := newRig(t)
-	p := New(testConfig(), r.deps("a"))
+func TestBrokenSessions(t *testing.T) { onBoth(t, testBrokenSessions) }
+
+func testBrokenSessions(t *testing.T, r *rig) {
+	p := New(r.config(), r.deps("a"))
 	n := 0
 	p.hook = func(step string) error {
 		if n++; n%9 == 0 {
@@ -77,7 +77,11 @@ func TestBrokenSessions(t *testing.T) {
 		return nil
 	}
 	stop := r.start(p)
-	for range 10 {
+	rounds := 10
+	if r.real {
+		rounds = 4 // a new session takes longer, and waits longer each time
+	}
+	for range rounds {
 		r.produce(100)
 		r.eventually("all committed", 20*time.Second, r.drained)
 	}
@@ -93,9 +97,10 @@ func TestBrokenSessions(t *testing.T) {
 
 // TestRebalance moves partitions back and forth between two members while
 // records flow. Transactions are rolled back and leave no trace.
-func TestRebalance(t *testing.T) {
-	r := newRig(t)
-	cfg := testConfig()
+func TestRebalance(t *testing.T) { onBoth(t, testRebalance) }
+
+func testRebalance(t *testing.T, r *rig) {
+	cfg := r.config()
 	cfg.CommitInterval = 200 * time.Millisecond // so that partitions move inside transactions
 	a := New(cfg, r.deps("a"))
 	r.start(a)
@@ -147,16 +152,17 @@ func (p *Processor) held() int {
 // would later.
 func (r *rig) leave(instance string) {
 	r.t.Helper()
-	name := fmt.Sprintf("%s-chain-%s-0", testCell, instance)
-	if _, err := r.adm.LeaveGroup(r.t.Context(), kadm.LeaveGroup(testCell+"-chain").InstanceIDs(name)); err != nil {
+	name := fmt.Sprintf("%s-chain-%s-0", r.cell, instance)
+	if _, err := r.adm.LeaveGroup(r.t.Context(), kadm.LeaveGroup(r.cell+"-chain").InstanceIDs(name)); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
 // TestSlots runs several members in one process.
-func TestSlots(t *testing.T) {
-	r := newRig(t)
-	cfg := testConfig()
+func TestSlots(t *testing.T) { onBoth(t, testSlots) }
+
+func testSlots(t *testing.T, r *rig) {
+	cfg := r.config()
 	cfg.Slots = 3
 	p := New(cfg, r.deps("a"))
 	r.start(p)
@@ -175,12 +181,13 @@ func TestSlots(t *testing.T) {
 }
 
 // TestOperatorError ends Run, and the next process begins at the last commit.
-func TestOperatorError(t *testing.T) {
-	r := newRig(t)
+func TestOperatorError(t *testing.T) { onBoth(t, testOperatorError) }
+
+func testOperatorError(t *testing.T, r *rig) {
 	r.produce(500)
 	deps := r.deps("a")
 	deps.New = func(p int32, state map[string][]byte, h stream.History) (stream.Operator, error) {
-		op, err := newChain(p, state, h)
+		op, err := newChain(r.cell)(p, state, h)
 		op.(*chain).fail = func(rec stream.Record) error {
 			if rec.Offset == 50 {
 				return errors.New("bad state")
@@ -189,33 +196,34 @@ func TestOperatorError(t *testing.T) {
 		}
 		return op, err
 	}
-	err := New(testConfig(), deps).Run(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "apply offset 50 of wear.test.in.v1/") || !strings.Contains(err.Error(), "bad state") {
+	err := New(r.config(), deps).Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "apply offset 50 of "+r.topic(testIn)+"/") || !strings.Contains(err.Error(), "bad state") {
 		t.Fatalf("Run: %v", err)
 	}
-	r.start(New(testConfig(), r.deps("a")))
+	r.start(New(r.config(), r.deps("a")))
 	r.eventually("all committed", 20*time.Second, r.drained)
 	r.verify(false)
 }
 
 // TestLarge: a record above a client's default limit of 1 MB passes; one that
 // the broker does not take ends Run, since trying again would not end.
-func TestLarge(t *testing.T) {
-	r := newRig(t)
+func TestLarge(t *testing.T) { onBoth(t, testLarge) }
+
+func testLarge(t *testing.T, r *rig) {
 	r.produce(10)
 	deps := r.deps("a")
 	size := 3 << 20
 	deps.New = func(p int32, state map[string][]byte, h stream.History) (stream.Operator, error) {
-		op, err := newChain(p, state, h)
-		return bulky{op, size}, err
+		op, err := newChain(r.cell)(p, state, h)
+		return bulky{op, r.topic(testOut), size}, err
 	}
-	err := New(testConfig(), deps).Run(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "wear.test.out.v1") {
+	err := New(r.config(), deps).Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), r.topic(testOut)) {
 		t.Fatalf("Run: %v", err)
 	}
 	size = 3 << 19
 	deps.Registry = prometheus.NewRegistry()
-	r.start(New(testConfig(), deps))
+	r.start(New(r.config(), deps))
 	r.eventually("all committed", 20*time.Second, r.drained)
 	if got := r.read(testOut, 0); !slices.ContainsFunc(got, func(r stream.Record) bool { return len(r.Value) == size }) {
 		t.Errorf("none of %d records is the large one", len(got))
@@ -224,6 +232,7 @@ func TestLarge(t *testing.T) {
 
 type bulky struct {
 	stream.Operator
+	out  string
 	size int
 }
 
@@ -232,29 +241,32 @@ func (b bulky) Flush(out stream.Output) error {
 	for i := range noise {
 		noise[i] = byte(rand.Uint32())
 	}
-	out.Emit(wire.TopicName(testCell, testOut), 0, nil, noise)
+	out.Emit(b.out, 0, nil, noise)
 	return b.Operator.Flush(out)
 }
 
 // TestRecreatedInput stops with a message: the state is of another log.
-func TestRecreatedInput(t *testing.T) {
-	r := newRig(t)
+func TestRecreatedInput(t *testing.T) { onBoth(t, testRecreatedInput) }
+
+func testRecreatedInput(t *testing.T, r *rig) {
 	r.produce(100)
-	stop := r.start(New(testConfig(), r.deps("a")))
+	stop := r.start(New(r.config(), r.deps("a")))
 	r.eventually("all committed", 20*time.Second, r.drained)
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.adm.DeleteTopics(t.Context(), wire.TopicName(testCell, testIn)); err != nil {
+	if _, err := r.adm.DeleteTopics(t.Context(), r.topic(testIn)); err != nil {
 		t.Fatal(err)
 	}
-	connect(t, r.kafka.Brokers).topics() // a client that remembers nothing of the old one
+	again := connect(t, r.kafka.Brokers, r.cell) // a client that remembers nothing of the old one
+	again.real = r.real
+	again.topics()
 	for _, embedded := range []bool{false, true} {
 		deps := r.deps("a")
 		deps.Embedded = embedded
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
-		if err := New(testConfig(), deps).Run(ctx); err == nil || !strings.Contains(err.Error(), "was made again") {
+		if err := New(r.config(), deps).Run(ctx); err == nil || !strings.Contains(err.Error(), "was made again") {
 			t.Errorf("embedded %t: Run: %v", embedded, err)
 		}
 	}
@@ -266,14 +278,15 @@ func TestForeignState(t *testing.T) {
 		"run the version that wrote it": {Next: 1, Format: 2, App: "chain"},
 		`belongs to "other"`:            {Next: 1, Format: 1, App: "other"},
 	} {
-		r := newRig(t)
-		r.produce(100)
-		r.checkpoint(0, ckpt)
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		defer cancel()
-		if err := New(testConfig(), r.deps("a")).Run(ctx); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("Run: %v, want %q", err, want)
-		}
+		onBoth(t, func(t *testing.T, r *rig) {
+			r.produce(100)
+			r.checkpoint(0, ckpt)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			if err := New(r.config(), r.deps("a")).Run(ctx); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("Run: %v, want %q", err, want)
+			}
+		})
 	}
 }
 
@@ -285,7 +298,7 @@ func (r *rig) checkpoint(p int32, c kafka.ChangelogCheckpoint) {
 		r.t.Fatal(err)
 	}
 	err = r.cl.ProduceSync(r.t.Context(), &kgo.Record{
-		Topic: wire.TopicName(testCell, testState), Partition: p, Key: []byte(kafka.ChangelogCheckpointKey), Value: value,
+		Topic: r.topic(testState), Partition: p, Key: []byte(kafka.ChangelogCheckpointKey), Value: value,
 	}).FirstErr()
 	if err != nil {
 		r.t.Fatal(err)

@@ -10,14 +10,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/wearstream/wearstream/stream/kafka"
-	"github.com/wearstream/wearstream/stream/wire"
 )
 
 // processed is a rig whose input was processed once and whose group is empty.
-func processed(t *testing.T) *rig {
-	r := newRig(t)
+func processed(t *testing.T, r *rig) *rig {
 	r.produce(2000)
-	stop := r.start(New(testConfig(), r.deps("a")))
+	stop := r.start(New(r.config(), r.deps("a")))
 	r.eventually("all committed", 20*time.Second, r.drained)
 	if err := stop(); err != nil {
 		t.Fatal(err)
@@ -30,8 +28,8 @@ func processed(t *testing.T) *rig {
 func (r *rig) commit(p int32, offset int64) {
 	r.t.Helper()
 	offsets := kadm.Offsets{}
-	offsets.AddOffset(wire.TopicName(testCell, testIn), p, offset, -1)
-	if err := r.adm.CommitAllOffsets(r.t.Context(), testCell+"-chain", offsets); err != nil {
+	offsets.AddOffset(r.topic(testIn), p, offset, -1)
+	if err := r.adm.CommitAllOffsets(r.t.Context(), r.cell+"-chain", offsets); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -40,7 +38,7 @@ func (r *rig) commit(p int32, offset int64) {
 func (r *rig) note(p int32, key string, value []byte) {
 	r.t.Helper()
 	err := r.cl.ProduceSync(r.t.Context(), &kgo.Record{
-		Topic: wire.TopicName(testCell, testState), Partition: p, Key: []byte(key), Value: value,
+		Topic: r.topic(testState), Partition: p, Key: []byte(key), Value: value,
 	}).FirstErr()
 	if err != nil {
 		r.t.Fatal(err)
@@ -52,13 +50,17 @@ func (r *rig) truncate(topic string, p int32, offset int64) {
 	r.t.Helper()
 	if offset < 0 {
 		var err error
-		if _, offset, err = r.reader.Partition(wire.TopicName(testCell, topic), p).Bounds(r.t.Context()); err != nil {
+		if _, offset, err = r.reader.Partition(r.topic(topic), p).Bounds(r.t.Context()); err != nil {
 			r.t.Fatal(err)
 		}
 	}
 	offsets := kadm.Offsets{}
-	offsets.AddOffset(wire.TopicName(testCell, topic), p, offset, -1)
-	if _, err := r.adm.DeleteRecords(r.t.Context(), offsets); err != nil {
+	offsets.AddOffset(r.topic(topic), p, offset, -1)
+	deleted, err := r.adm.DeleteRecords(r.t.Context(), offsets)
+	if err == nil {
+		err = deleted.Error()
+	}
+	if err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -70,8 +72,8 @@ var faults = map[string]func(r *rig, next int64){
 	"the offset is ahead":  func(r *rig, next int64) { r.produce(400); r.commit(1, next+5) },
 	"no offset": func(r *rig, _ int64) {
 		topics := kadm.TopicsSet{}
-		topics.Add(wire.TopicName(testCell, testIn), 1)
-		if _, err := r.adm.DeleteOffsets(r.t.Context(), testCell+"-chain", topics); err != nil {
+		topics.Add(r.topic(testIn), 1)
+		if _, err := r.adm.DeleteOffsets(r.t.Context(), r.cell+"-chain", topics); err != nil {
 			r.t.Fatal(err)
 		}
 	},
@@ -89,11 +91,11 @@ var faults = map[string]func(r *rig, next int64){
 func TestRebuild(t *testing.T) {
 	for name, break_ := range faults {
 		t.Run(name, func(t *testing.T) {
-			r := processed(t)
+			r := processed(t, newRig(t))
 			break_(r, r.committed()[1])
 			deps := r.deps("a")
 			deps.Embedded = true
-			p := New(testConfig(), deps)
+			p := New(r.config(), deps)
 			stop := r.start(p)
 			r.produce(200)
 			r.eventually("all committed", 20*time.Second, r.drained)
@@ -107,7 +109,7 @@ func TestRebuild(t *testing.T) {
 
 			deps = r.deps("a")
 			deps.Embedded = true
-			p = New(testConfig(), deps)
+			p = New(r.config(), deps)
 			r.start(p)
 			r.produce(200)
 			r.eventually("all committed", 20*time.Second, r.drained)
@@ -123,7 +125,7 @@ func TestRebuild(t *testing.T) {
 // member: the whole state must go into the next one, and the client must go back
 // to where the rebuild ended, not to the group's offset.
 func TestRebuildRolledBack(t *testing.T) {
-	r := processed(t)
+	r := processed(t, newRig(t))
 	r.produce(400)
 	for p, next := range r.committed() {
 		r.note(p, "k1000", []byte("stale"))
@@ -132,10 +134,10 @@ func TestRebuildRolledBack(t *testing.T) {
 	}
 	deps := r.deps("a")
 	deps.Embedded = true
-	a := New(testConfig(), deps)
+	a := New(r.config(), deps)
 	deps = r.deps("b")
 	deps.Embedded = true
-	b := New(testConfig(), deps)
+	b := New(r.config(), deps)
 	moved := make(chan struct{})
 	var once sync.Once
 	a.hook = func(string) error {
@@ -168,16 +170,23 @@ func TestRebuildRolledBack(t *testing.T) {
 func TestMismatchHalts(t *testing.T) {
 	for name, break_ := range faults {
 		t.Run(name, func(t *testing.T) {
-			r := processed(t)
-			break_(r, r.committed()[1])
-			r.halts("the state stands for offset")
+			onBoth(t, func(t *testing.T, r *rig) {
+				if r.real && name == "no changelog" {
+					t.Skip("Apache Kafka deletes no records of a compacted topic by request")
+				}
+				processed(t, r)
+				break_(r, r.committed()[1])
+				r.halts("the state stands for offset")
+			})
 		})
 	}
 }
 
 // TestRemovedInput halts too: what was not processed is gone.
-func TestRemovedInput(t *testing.T) {
-	r := processed(t)
+func TestRemovedInput(t *testing.T) { onBoth(t, testRemovedInput) }
+
+func testRemovedInput(t *testing.T, r *rig) {
+	processed(t, r)
 	r.produce(400)
 	r.truncate(testIn, 1, r.committed()[1]+3)
 	r.halts("records were removed before they were processed")
@@ -186,14 +195,14 @@ func TestRemovedInput(t *testing.T) {
 func (r *rig) halts(want string) {
 	r.t.Helper()
 	stood := r.committed()[1]
-	p := New(testConfig(), r.deps("a"))
+	p := New(r.config(), r.deps("a"))
 	r.start(p)
 	r.produce(200)
 	r.eventually("partition 1 halts", 10*time.Second, func() bool { return p.halted() == 1 })
 	r.eventually("the others go on", 10*time.Second, func() bool {
 		is := r.committed()
 		for _, at := range []int32{0, 2, 3} {
-			_, end, err := r.reader.Partition(wire.TopicName(testCell, testIn), at).Bounds(r.t.Context())
+			_, end, err := r.reader.Partition(r.topic(testIn), at).Bounds(r.t.Context())
 			if err != nil || is[at] != end {
 				return false
 			}

@@ -3,6 +3,7 @@ package processor
 import (
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -13,8 +14,8 @@ import (
 
 func newTestTask(t *testing.T) *task {
 	t.Helper()
-	p := New(testConfig(), Deps{Cell: testCell, Group: "chain", Changelog: testState, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
-	op, err := newChain(2, map[string][]byte{}, nil)
+	p := New(testConfig(2*time.Second), Deps{Cell: testCell, Group: "chain", Changelog: testState, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
+	op, err := newChain(testCell)(2, map[string][]byte{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
