@@ -22,11 +22,12 @@ func putAndCrash(arg string) {
 	if err != nil {
 		panic(err)
 	}
-	s.(*dir).at = func(at string) {
+	s.(*dir).at = func(at string) error {
 		if at == step {
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}
+		return nil
 	}
 	if err := s.Put(context.Background(), "new/folder/k", crashBody, sha256.Sum256(crashBody), map[string]string{"k": "v"}); err != nil {
 		panic(err)
@@ -83,7 +84,7 @@ func TestDirSteps(t *testing.T) {
 		t.Fatal(err)
 	}
 	var steps []string
-	s.(*dir).at = func(step string) { steps = append(steps, step) }
+	s.(*dir).at = func(step string) error { steps = append(steps, step); return nil }
 	if err := s.Put(t.Context(), "a/b", nil, sha256.Sum256(nil), nil); err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ type dir struct {
 	mu      sync.Mutex
 	durable map[string]bool // folders whose entry in their parent was synced by this process
 
-	at func(step string) // told before each durable step, so that tests can stop there
+	at func(step string) error // asked before each durable step, so that tests can stop or fail there
 }
 
 func openDir(name string) (Store, error) {
@@ -46,7 +46,7 @@ func openDir(name string) (Store, error) {
 	if err := root.MkdirAll(tempDir, 0o750); err != nil {
 		return nil, fmt.Errorf("open object store: %w", err)
 	}
-	d := &dir{root: root, durable: map[string]bool{".": true}, at: func(string) {}}
+	d := &dir{root: root, durable: map[string]bool{".": true}, at: func(string) error { return nil }}
 	return d, d.sweep()
 }
 
@@ -105,7 +105,9 @@ func (d *dir) put(key string, body []byte, attrs attributes) error {
 	// A crash before the link leaves nothing at the key, one after it the whole
 	// object: content and attributes were synced. The link is also what decides
 	// between writers, in this process and others: it fails where a name exists.
-	d.at("link")
+	if err := d.at("link"); err != nil {
+		return err
+	}
 	if err := d.root.Link(temp, key); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			d.forget() // somebody removed the folder; the next attempt makes it again
@@ -119,15 +121,19 @@ func (d *dir) put(key string, body []byte, attrs attributes) error {
 	}
 	// A crash here: the object is there, and after a power loss perhaps not. Nobody
 	// was told that it is.
-	d.at("sync folder")
+	if err := d.at("sync folder"); err != nil {
+		return err
+	}
 	return d.sync(parent)
 }
 
 // writeTemp writes and syncs a hidden file. A crash in it leaves a part that no
 // key names.
-func (d *dir) writeTemp(body []byte, attrs attributes) (name string, err error) {
-	d.at("create")
-	name = path.Join(tempDir, fmt.Sprintf("%d-%016x", os.Getpid(), rand.Uint64()))
+func (d *dir) writeTemp(body []byte, attrs attributes) (_ string, err error) {
+	if err := d.at("create"); err != nil {
+		return "", err
+	}
+	name := path.Join(tempDir, fmt.Sprintf("%d-%016x", os.Getpid(), rand.Uint64()))
 	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
 	if err != nil {
 		return "", err
@@ -137,7 +143,9 @@ func (d *dir) writeTemp(body []byte, attrs attributes) (name string, err error) 
 			d.root.Remove(name)
 		}
 	}()
-	d.at("write")
+	if err := d.at("write"); err != nil {
+		return "", err
+	}
 	if _, err := f.Write(body); err != nil {
 		return "", err
 	}
@@ -148,7 +156,9 @@ func (d *dir) writeTemp(body []byte, attrs attributes) (name string, err error) 
 	if err := setAttribute(f, value); err != nil {
 		return "", err
 	}
-	d.at("sync file")
+	if err := d.at("sync file"); err != nil {
+		return "", err
+	}
 	return name, f.Sync()
 }
 
@@ -165,7 +175,9 @@ func (d *dir) mkdir(name string) error {
 	if err := d.mkdir(parent); err != nil {
 		return err
 	}
-	d.at("make folder") // a crash here leaves folders without objects: no harm
+	if err := d.at("make folder"); err != nil { // a crash here leaves folders without objects: no harm
+		return err
+	}
 	if err := d.root.Mkdir(name, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
 		if errors.Is(err, fs.ErrNotExist) {
 			d.forget()

@@ -12,7 +12,7 @@ import (
 	"github.com/wearstream/wearstream/sink/object/storetest"
 )
 
-func TestDirConforms(t *testing.T) {
+func TestConformanceDir(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) string { return "file://" + t.TempDir() })
 }
 

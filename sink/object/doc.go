@@ -1,6 +1,6 @@
 // Package object stores cuts of the log as objects: Parquet files below
-// <cell>/ in a folder (later also a bucket). It owns their keys, columns and
-// metadata, and the seam Store.
+// <cell>/ in a folder or an S3 bucket. It owns their keys, columns and metadata,
+// and the seam Store.
 //
 //	<cell>/landing/v1/topic=device.v1/log=<id>/partition=<p>/<first offset, 20 digits>.parquet
 //	<cell>/features/v1/window=60s/study=<study>/date=<UTC day>/<log id>-<partition>-<first offset>.parquet
@@ -27,6 +27,12 @@
 // other, so readers may see some of them before the rest. Within an object rows
 // are in the order of the log.
 //
-// It does not retry, decides no cuts, deletes nothing and keeps no catalogue.
+// In S3 an object has the tags cell, topic and schema, and with ?kms_key= one that
+// the server does not say is encrypted with that key is an error, whoever put it.
+// Requests are tried three times (AWS_MAX_ATTEMPTS), and a connection is given up
+// when nothing moves on it for 30 s.
+//
+// Otherwise it does not retry, decides no cuts, deletes nothing and keeps no
+// catalogue.
 // Apache Arrow beyond the vocabulary of package wire stays in here.
 package object

@@ -13,13 +13,13 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/wearstream/wearstream/sink"
 )
@@ -28,51 +28,65 @@ import (
 // endpoint come from the environment or the machine's role, as for every AWS
 // program (AWS_REGION, AWS_ENDPOINT_URL_S3).
 //
-// Exactly one of many writers wins by If-None-Match: *. A writer that lost often
-// sees its connection reset instead of the answer 412, since the server answers
-// before it has read the body: that is one of the errors after which the object
-// may be there, and the caller puts again and compares.
+// Exactly one of many writers wins by If-None-Match: *. An answer that is lost
+// leaves open who did; settle finds out.
 type bucket struct {
-	client *s3.Client
-	name   string
-	prefix string // empty, or with a slash at its end
-	kmsKey string // empty: the bucket's own encryption
+	client   *s3.Client
+	name     string
+	prefix   string // empty, or with a slash at its end
+	kmsKey   string // empty: the bucket's own encryption
+	partSize int    // objects above it are sent in parts of it
 }
 
-// Objects above partSize are sent in parts of it.
-const partSize = 64 << 20
+const (
+	partSize = 64 << 20
+	// A connection on which nothing moves for so long is given up. Without it a
+	// network that swallows packets holds a sink for ever.
+	stall = 30 * time.Second
+)
 
 // openS3 opens s3://BUCKET/PREFIX. With ?kms_key=ID every object is encrypted
-// with that key, and an answer that does not confirm it is an error.
+// with that key, and one that is not is an error, also one that is there already.
 func openS3(place string) (Store, error) {
+	b, err := newBucket(place, stall)
+	if err != nil {
+		return nil, fmt.Errorf("open object store %q: %w", place, err)
+	}
+	return b, nil
+}
+
+func newBucket(place string, stall time.Duration, options ...func(*s3.Options)) (*bucket, error) {
 	u, err := url.Parse(place)
 	if err != nil || u.Host == "" {
-		return nil, fmt.Errorf("open object store %q: write s3://BUCKET/PREFIX", place)
+		return nil, errors.New("write s3://BUCKET/PREFIX")
 	}
 	for name := range u.Query() {
 		if name != "kms_key" {
-			return nil, fmt.Errorf("open object store %q: unknown parameter %q; there is kms_key", place, name)
+			return nil, fmt.Errorf("unknown parameter %q; there is kms_key", name)
 		}
-	}
-	cfg, err := config.LoadDefaultConfig(context.Background())
-	if err != nil {
-		return nil, fmt.Errorf("open object store %q: %w", place, err)
 	}
 	prefix := strings.Trim(u.Path, "/")
 	if prefix != "" {
 		if err := checkKey(prefix); err != nil {
-			return nil, fmt.Errorf("open object store %q: %w", place, err)
+			return nil, err
 		}
 		prefix += "/"
 	}
-	return &bucket{
-		client: s3.NewFromConfig(cfg, func(o *s3.Options) {
-			// Unset, no checksum is sent at all, and a body that was cut may be kept.
-			o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenSupported
-			o.UsePathStyle = o.BaseEndpoint != nil // names below an endpoint of one's own rarely resolve
-		}),
-		name: u.Host, prefix: prefix, kmsKey: u.Query().Get("kms_key"),
-	}, nil
+	cfg, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	client := s3.NewFromConfig(cfg, append(options, func(o *s3.Options) {
+		// Unset, no checksum is sent at all, and a body that was cut may be kept.
+		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenSupported
+		o.DisableLogOutputChecksumValidationSkipped = true // of a range there is none
+		o.UsePathStyle = o.BaseEndpoint != nil             // names below an endpoint of one's own rarely resolve
+		o.Retryer = moreRetries(o.Retryer)
+		if c, ok := o.HTTPClient.(*awshttp.BuildableClient); ok {
+			o.HTTPClient = c.WithTransportOptions(func(tr *http.Transport) { giveUpAfter(tr, stall) })
+		}
+	})...)
+	return &bucket{client: client, name: u.Host, prefix: prefix, kmsKey: u.Query().Get("kms_key"), partSize: partSize}, nil
 }
 
 // metaSum is the name of the metadata that holds the body's SHA-256: S3 itself
@@ -87,91 +101,72 @@ func (b *bucket) Put(ctx context.Context, key string, body []byte, sum [sha256.S
 	for name, value := range meta {
 		all[name] = value
 	}
-	var err error
-	if len(body) > partSize {
-		err = b.putParts(ctx, key, body, sum, all)
-	} else {
-		err = b.putWhole(ctx, key, body, sum, all)
+	// A crash in here leaves nothing, parts that nobody sees, or the whole object,
+	// which the next attempt finds.
+	var sent attempts
+	put := b.putWhole
+	if len(body) > b.partSize {
+		put = b.putParts
 	}
-	return wrapS3("put", key, err)
+	err := put(ctx, key, body, sum, all, &sent)
+	return wrapS3("put", key, b.settle(ctx, key, int64(len(body)), all[metaSum], &sent, err))
 }
 
-func (b *bucket) putWhole(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, meta map[string]string) error {
+func (b *bucket) putWhole(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, meta map[string]string, sent *attempts) error {
 	in := &s3.PutObjectInput{
-		Bucket: &b.name, Key: aws.String(b.prefix + key), Body: bytes.NewReader(body), Metadata: meta, Tagging: tags(meta),
+		Bucket: &b.name, Key: b.path(key), Body: bytes.NewReader(body), Metadata: meta, Tagging: tags(meta),
 		IfNoneMatch: aws.String("*"), ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum[:])),
 	}
 	if b.kmsKey != "" {
 		in.ServerSideEncryption, in.SSEKMSKeyId = types.ServerSideEncryptionAwsKms, &b.kmsKey
 	}
-	out, err := b.client.PutObject(ctx, in)
+	out, err := b.client.PutObject(ctx, in, sent.count)
 	if err != nil {
 		return err
 	}
-	return b.confirmed(key, out.ServerSideEncryption)
+	return b.confirmed(key, out.ServerSideEncryption, out.SSEKMSKeyId)
 }
 
-// putParts sends a large object in parts. A crash before the last step leaves
-// parts that nobody sees; a rule of the bucket removes them.
-func (b *bucket) putParts(ctx context.Context, key string, body []byte, sum [sha256.Size]byte, meta map[string]string) error {
-	if sha256.Sum256(body) != sum {
-		return ErrChecksum // S3 compares the parts only
-	}
-	start := &s3.CreateMultipartUploadInput{
-		Bucket: &b.name, Key: aws.String(b.prefix + key), Metadata: meta, Tagging: tags(meta), ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
-	}
-	if b.kmsKey != "" {
-		start.ServerSideEncryption, start.SSEKMSKeyId = types.ServerSideEncryptionAwsKms, &b.kmsKey
-	}
-	up, err := b.client.CreateMultipartUpload(ctx, start)
-	if err != nil {
+// settle finds out what an error of a put means. Where the answer was lost, the
+// object may be there all the same, and then it is this one or another writer's:
+// the SHA-256 tells. A second attempt that is told that the object exists may
+// have been told so of the first.
+func (b *bucket) settle(ctx context.Context, key string, size int64, sum string, sent *attempts, err error) error {
+	code := status(err)
+	clear := sent.n <= 1 && code >= 400 && code < 500
+	if err == nil || clear && (code != http.StatusPreconditionFailed || b.kmsKey == "") || ctx.Err() != nil || sink.IsPermanent(err) {
 		return err
 	}
-	var parts []types.CompletedPart
-	for at := 0; at < len(body); at += partSize {
-		part := body[at:min(at+partSize, len(body))]
-		partSum := sha256.Sum256(part)
-		number, text := int32(len(parts)+1), base64.StdEncoding.EncodeToString(partSum[:])
-		out, err := b.client.UploadPart(ctx, &s3.UploadPartInput{
-			Bucket: &b.name, Key: aws.String(b.prefix + key), UploadId: up.UploadId, PartNumber: &number,
-			Body: bytes.NewReader(part), ChecksumSHA256: &text,
-		})
-		if err != nil {
-			return errors.Join(err, b.abort(ctx, key, up.UploadId))
-		}
-		parts = append(parts, types.CompletedPart{ETag: out.ETag, PartNumber: &number, ChecksumSHA256: &text})
+	there, headErr := b.head(ctx, key, once) // the caller puts again, so one attempt is enough
+	switch {
+	case sink.IsPermanent(headErr):
+		return headErr // it lies there in the clear
+	case headErr != nil:
+		return err
+	case !clear && there.SHA256 == sum && there.Size == size:
+		return nil
 	}
-	out, err := b.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
-		Bucket: &b.name, Key: aws.String(b.prefix + key), UploadId: up.UploadId, IfNoneMatch: aws.String("*"),
-		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
-	})
-	if err != nil {
-		return errors.Join(err, b.abort(ctx, key, up.UploadId))
-	}
-	return b.confirmed(key, out.ServerSideEncryption)
-}
-
-// abort forgets the parts. Its own failure matters to the bill only.
-func (b *bucket) abort(ctx context.Context, key string, upload *string) error {
-	_, _ = b.client.AbortMultipartUpload(context.WithoutCancel(ctx), &s3.AbortMultipartUploadInput{
-		Bucket: &b.name, Key: aws.String(b.prefix + key), UploadId: upload,
-	})
-	return nil
+	return ErrExists
 }
 
 // confirmed fails closed where encryption was asked for and not confirmed: there
 // are servers that ignore the request.
-func (b *bucket) confirmed(key string, got types.ServerSideEncryption) error {
-	if b.kmsKey != "" && got != types.ServerSideEncryptionAwsKms {
-		return sink.Permanent(fmt.Errorf("the store did not confirm that %q is encrypted with the key %q: it may lie there in the clear", key, b.kmsKey))
+func (b *bucket) confirmed(key string, got types.ServerSideEncryption, with *string) error {
+	if b.kmsKey == "" {
+		return nil
 	}
-	return nil
+	// The answer names the key in full; an alias is not in it.
+	name := b.kmsKey[strings.LastIndexAny(b.kmsKey, "/:")+1:]
+	if got == types.ServerSideEncryptionAwsKms && (strings.Contains(b.kmsKey, "alias/") || strings.HasSuffix(aws.ToString(with), name)) {
+		return nil
+	}
+	return sink.Permanent(fmt.Errorf("the store does not confirm that %q is encrypted with the key %q (it says %q, %q): it may lie there in the clear", key, b.kmsKey, got, aws.ToString(with)))
 }
 
 // tags are for lifecycle rules and bills.
 func tags(meta map[string]string) *string {
 	v := url.Values{}
-	for _, name := range []string{"topic", "schema"} {
+	for _, name := range []string{"cell", "topic", "schema"} {
 		if meta[name] != "" {
 			v.Set(name, meta[name])
 		}
@@ -190,29 +185,63 @@ func (b *bucket) Get(ctx context.Context, key string, offset, length int64) ([]b
 		_, err := b.Head(ctx, key)
 		return nil, err
 	}
-	span := fmt.Sprintf("bytes=%d-", offset)
-	if length > 0 {
-		span += fmt.Sprint(offset + length - 1)
+	for attempt := 1; ; attempt++ {
+		body, cut, err := b.get(ctx, key, offset, length)
+		if status(err) == http.StatusRequestedRangeNotSatisfiable {
+			return nil, nil // beyond the end
+		}
+		if !cut || attempt == 3 || ctx.Err() != nil {
+			return body, wrapS3("get", key, err)
+		}
 	}
-	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.name, Key: aws.String(b.prefix + key), Range: &span})
-	if status(err) == http.StatusRequestedRangeNotSatisfiable {
-		return nil, nil // beyond the end
+}
+
+// get is one answer, and whether it was cut after it had begun, which the SDK
+// does not try again. Without a range the SDK compares the body with the
+// checksum that the store holds.
+func (b *bucket) get(ctx context.Context, key string, offset, length int64) (body []byte, cut bool, err error) {
+	in := &s3.GetObjectInput{Bucket: &b.name, Key: b.path(key)}
+	if offset > 0 || length > 0 {
+		span := fmt.Sprintf("bytes=%d-", offset)
+		if length > 0 {
+			span += fmt.Sprint(offset + length - 1)
+		}
+		in.Range = &span
 	}
+	out, err := b.client.GetObject(ctx, in)
 	if err != nil {
-		return nil, wrapS3("get", key, err)
+		return nil, false, err
 	}
 	defer out.Body.Close()
-	body, err := io.ReadAll(out.Body)
-	return body, wrapS3("get", key, err)
+	if in.Range != nil && !strings.HasPrefix(aws.ToString(out.ContentRange), fmt.Sprintf("bytes %d-", offset)) {
+		return nil, false, fmt.Errorf("asked for %s, the store answers with %q", *in.Range, aws.ToString(out.ContentRange))
+	}
+	if out.ContentLength == nil {
+		return nil, false, errors.New("the store does not say how long its answer is, so nobody would see that it was cut")
+	}
+	body = make([]byte, *out.ContentLength)
+	if _, err := io.ReadFull(out.Body, body); err != nil {
+		return nil, true, err
+	}
+	_, err = io.Copy(io.Discard, out.Body) // at its end the checksum is compared
+	return body, err != nil, err
 }
 
 func (b *bucket) Head(ctx context.Context, key string) (Info, error) {
 	if err := checkKey(key); err != nil {
 		return Info{}, err
 	}
-	out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.name, Key: aws.String(b.prefix + key)})
+	info, err := b.head(ctx, key)
+	return info, wrapS3("head", key, err)
+}
+
+func (b *bucket) head(ctx context.Context, key string, options ...func(*s3.Options)) (Info, error) {
+	out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.name, Key: b.path(key), ChecksumMode: types.ChecksumModeEnabled}, options...)
 	if err != nil {
-		return Info{}, wrapS3("head", key, err)
+		return Info{}, err
+	}
+	if err := b.confirmed(key, out.ServerSideEncryption, out.SSEKMSKeyId); err != nil {
+		return Info{}, err
 	}
 	info := Info{Key: key, Size: aws.ToInt64(out.ContentLength), Meta: map[string]string{}}
 	for name, value := range out.Metadata {
@@ -222,14 +251,19 @@ func (b *bucket) Head(ctx context.Context, key string) (Info, error) {
 			info.Meta[name] = value
 		}
 	}
+	// What the store itself has counted is better than what it was told. That of
+	// parts is another sum, with their number behind it.
+	if own, err := base64.StdEncoding.DecodeString(aws.ToString(out.ChecksumSHA256)); err == nil && len(own) == sha256.Size {
+		info.SHA256 = hex.EncodeToString(own)
+	}
 	return info, nil
 }
 
 func (b *bucket) List(ctx context.Context, prefix, after string) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
-		in := &s3.ListObjectsV2Input{Bucket: &b.name, Prefix: aws.String(b.prefix + prefix)}
+		in := &s3.ListObjectsV2Input{Bucket: &b.name, Prefix: b.path(prefix)}
 		if after != "" {
-			in.StartAfter = aws.String(b.prefix + after)
+			in.StartAfter = b.path(after)
 		}
 		for pages := s3.NewListObjectsV2Paginator(b.client, in); pages.HasMorePages(); {
 			page, err := pages.NextPage(ctx)
@@ -246,30 +280,4 @@ func (b *bucket) List(ctx context.Context, prefix, after string) iter.Seq2[Info,
 	}
 }
 
-// wrapS3 names the object and turns answers into the sentinels of Store.
-func wrapS3(verb, key string, err error) error {
-	if err == nil {
-		return nil
-	}
-	code := ""
-	if e, ok := errors.AsType[smithy.APIError](err); ok {
-		code = e.ErrorCode()
-	}
-	switch {
-	case status(err) == http.StatusPreconditionFailed:
-		return fmt.Errorf("%s object %q: %w", verb, key, ErrExists)
-	case status(err) == http.StatusNotFound && code != "NoSuchBucket":
-		return fmt.Errorf("%s object %q: %w", verb, key, ErrNotFound)
-	case code == "BadDigest" || code == "XAmzContentChecksumMismatch" || code == "XAmzContentSHA256Mismatch" || code == "InvalidDigest":
-		return fmt.Errorf("%s object %q: %w: %w", verb, key, ErrChecksum, err)
-	}
-	return fmt.Errorf("%s object %q: %w", verb, key, err)
-}
-
-// status is the HTTP status of an answer, 0 where there was none.
-func status(err error) int {
-	if e, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
-		return e.HTTPStatusCode()
-	}
-	return 0
-}
+func (b *bucket) path(key string) *string { return aws.String(b.prefix + key) }

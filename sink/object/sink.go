@@ -111,7 +111,9 @@ func (o *objects) put(ctx context.Context, files []*object) error {
 		}
 	}
 	for _, f := range missing {
-		err := o.store.Put(ctx, f.key, f.body, f.sum, f.meta.Map())
+		meta := f.meta.Map()
+		meta["cell"] = o.cell
+		err := o.store.Put(ctx, f.key, f.body, f.sum, meta)
 		if errors.Is(err, ErrExists) { // an earlier attempt was stored after all, or another writer was faster
 			err = o.compare(ctx, f)
 		}

@@ -19,7 +19,8 @@ type Store interface {
 	// durable on return, and never visible in part. sum is the SHA-256 of body; a
 	// store that finds another answers ErrChecksum and stores nothing. After any
 	// other error the object may be stored or not: put it again, and compare when
-	// it exists.
+	// it exists. A store that has lost an answer looks itself, and takes the same
+	// body for stored by this call.
 	//
 	// meta is a copy for people and tools: names of a-z, 0-9 and _, values of
 	// printable ASCII, 2 KB in all. What must not be lost belongs into the body,

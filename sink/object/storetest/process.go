@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -28,6 +29,9 @@ const (
 func Main(m *testing.M) {
 	part := os.Getenv(envPart)
 	if part == "" {
+		// Most of the suite waits: for silence, for a disk, for another attempt.
+		flag.Parse()
+		flag.Set("test.parallel", "16")
 		os.Exit(m.Run())
 	}
 	if err := child(part, os.Getenv(envPlace), os.Getenv(envName)); err != nil {

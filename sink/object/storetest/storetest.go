@@ -32,7 +32,10 @@ func Run(t *testing.T, place func(t *testing.T) string) {
 		"missing":              missing,
 		"ranges":               ranges,
 		"list":                 list,
+		"list many":            listMany,
 		"race":                 race,
+		"race of large bodies": raceLarge,
+		"adoption":             adoption,
 		"race of processes":    raceOfProcesses,
 		"killed while putting": killed,
 	} {
@@ -209,8 +212,48 @@ func list(t *testing.T, place string) {
 	}
 }
 
-func race(t *testing.T, place string) {
-	for round := range 20 {
+// listMany is more than S3 answers at once.
+func listMany(t *testing.T, place string) {
+	s := open(t, place)
+	want := PutMany(t, s, 1050)
+	got := keysOf(t, s, "many/", "")
+	if !slices.Equal(got, want) {
+		t.Errorf("%d keys, want %d in order", len(got), len(want))
+	}
+	if got := keysOf(t, s, "many/", want[1010]); !slices.Equal(got, want[1011:]) {
+		t.Errorf("%d keys after the 1,011th", len(got))
+	}
+}
+
+// PutMany puts n empty objects below many/ and answers their keys in order.
+func PutMany(t *testing.T, s object.Store, n int) []string {
+	t.Helper()
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("many/%07d", i*7919)
+	}
+	var wg sync.WaitGroup
+	for first := range 16 {
+		wg.Go(func() {
+			for i := first; i < n; i += 16 {
+				if err := s.Put(t.Context(), keys[i], nil, sha256.Sum256(nil), nil); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return keys
+}
+
+func race(t *testing.T, place string) { raceOf(t, place, 20, 64<<10) }
+
+// raceLarge: a server answers the losers before it has read their bodies, and
+// many of them see a reset connection instead of the answer.
+func raceLarge(t *testing.T, place string) { raceOf(t, place, 2, 2<<20) }
+
+func raceOf(t *testing.T, place string, rounds, size int) {
+	for round := range rounds {
 		key := fmt.Sprintf("new%d/folder/k", round) // also the folders are made at once
 		stores := []object.Store{open(t, place), open(t, place)}
 		var winners atomic.Int32
@@ -218,7 +261,7 @@ func race(t *testing.T, place string) {
 		var wg sync.WaitGroup
 		for i := range 20 {
 			wg.Go(func() {
-				body := bytes.Repeat([]byte{byte(i)}, 64<<10)
+				body := bytes.Repeat([]byte{byte(i)}, size)
 				switch err := stores[i%2].Put(t.Context(), key, body, sha256.Sum256(body), nil); {
 				case err == nil:
 					winners.Add(1)
