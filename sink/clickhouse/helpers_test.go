@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -36,14 +39,29 @@ var (
 	}
 )
 
-// database is a migrated database of the test's own.
+// database is a migrated database of the test's own, its password in a file.
 func database(t testing.TB) (Config, driver.Conn) {
 	t.Helper()
-	cfg := Config{DSN: enginetest.DSN(t)}
+	u, err := url.Parse(enginetest.DSN(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _ := u.User.Password()
+	u.User = url.User(u.User.Username())
+	cfg := Config{DSN: u.String(), PasswordFile: passwordFile(t, password)}
 	if err := Migrate(t.Context(), cfg, cell, testSchema, testViews); err != nil {
 		t.Fatal(err)
 	}
 	return cfg, connect(t, cfg)
+}
+
+func passwordFile(t testing.TB, password string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 func connect(t testing.TB, cfg Config) driver.Conn {

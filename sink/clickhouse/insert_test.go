@@ -251,7 +251,7 @@ func TestExplained(t *testing.T) {
 			t.Errorf("%s: got %v", change, err)
 		}
 	}
-	cfg.DSN = strings.Replace(cfg.DSN, enginetest.Password, "wrong", 1)
+	cfg.PasswordFile = passwordFile(t, "wrong")
 	err := fresh(connect(t, cfg)).Write(t.Context(), cut)
 	if err == nil || !strings.Contains(err.Error(), "clickhouse.password_file") || strings.Contains(err.Error(), "wrong") {
 		t.Errorf("wrong password: got %v", err)

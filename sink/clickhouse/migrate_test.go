@@ -3,7 +3,6 @@ package clickhouse
 import (
 	"context"
 	"crypto/rand"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -17,7 +16,7 @@ import (
 
 // A cell's database is made where there is none, by several at once, and again.
 func TestMigrateConcurrently(t *testing.T) {
-	u := url.URL{Scheme: "http", User: url.UserPassword(enginetest.User, enginetest.Password), Host: enginetest.Addr(t)}
+	u := enginetest.Server(t)
 	cfg, cell := Config{DSN: u.String()}, "eu-1."+strings.ToLower(rand.Text())
 	var wg sync.WaitGroup
 	errs := make([]error, 4)

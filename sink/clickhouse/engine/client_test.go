@@ -213,33 +213,44 @@ func TestTypedErrors(t *testing.T) {
 		t.Run(codec, func(t *testing.T) {
 			conn := connect(t, codec)
 			for sql, code := range map[string]int32{
-				"SELECT * FROM nowhere":                       60,
-				"SELEC 1":                                     62,
-				"SELECT throwIf(1)":                           395,
-				"SELECT 1; SELECT 2":                          62,
-				"SELECT no_such_function(1)":                  46,
-				"SELECT * FROM file('/etc/passwd', 'CSV')":    497,
-				"SELECT 1 INTO/**/OUTFILE '/tmp/x'":           497,
-				"SELECT toTypeName(sumState(1)), sumState(1)": 48,
+				"SELECT * FROM nowhere":      60,
+				"SELEC 1":                    62,
+				"SELECT throwIf(1)":          395,
+				"SELECT 1; SELECT 2":         62,
+				"SELECT no_such_function(1)": 46,
 				"SELECT throwIf(number = 5000000) FROM numbers(10000000) FORMAT Native": 395, // late: after output began
 			} {
-				rows, err := conn.Query(t.Context(), sql)
-				if err == nil {
-					for rows.Next() {
-					}
-					err = rows.Err()
-					rows.Close()
-				}
-				e, ok := errors.AsType[*clickhouse.Exception](err)
-				if !ok || e.Code != code {
-					t.Errorf("%s: %v, want code %d", sql, err, code)
-				}
+				refused(t, conn, sql, code)
 			}
 			err := conn.Exec(clickhouse.Context(t.Context(), clickhouse.WithSettings(clickhouse.Settings{"no_such_setting": 1})), "SELECT 1")
 			if e, ok := errors.AsType[*clickhouse.Exception](err); !ok || e.Code != 115 || e.CodeName != "UNKNOWN_SETTING" {
 				t.Errorf("unknown setting: %v", err)
 			}
 		})
+	}
+}
+
+func refused(t *testing.T, conn driver.Conn, sql string, code int32) {
+	t.Helper()
+	rows, err := conn.Query(t.Context(), sql)
+	if err == nil {
+		for rows.Next() {
+		}
+		err = rows.Err()
+		rows.Close()
+	}
+	if e, ok := errors.AsType[*clickhouse.Exception](err); !ok || e.Code != code {
+		t.Errorf("%s: %v, want code %d", sql, err, code)
+	}
+}
+
+func TestErrorsOfTheFront(t *testing.T) {
+	enginetest.Front(t, "files are not for its user, and it cannot send states of aggregation to this client")
+	for codec := range codecs {
+		conn := connect(t, codec)
+		refused(t, conn, "SELECT * FROM file('/etc/passwd', 'CSV')", 497)
+		refused(t, conn, "SELECT 1 INTO/**/OUTFILE '/tmp/x'", 497)
+		refused(t, conn, "SELECT toTypeName(sumState(1)), sumState(1)", 48)
 	}
 }
 
@@ -328,6 +339,7 @@ func TestExternalTables(t *testing.T) {
 }
 
 func TestDurabilityIsOn(t *testing.T) {
+	enginetest.Front(t, "whether a server syncs its files is its administrator's to decide")
 	conn := connect(t, "none")
 	rows, err := conn.Query(t.Context(), "SELECT name, value FROM system.merge_tree_settings WHERE name IN ('fsync_after_insert', 'fsync_part_directory') UNION ALL SELECT name, toString(1 - toUInt8(value)) FROM system.settings WHERE name = 'async_insert'")
 	if err != nil {

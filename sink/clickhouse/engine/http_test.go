@@ -30,6 +30,7 @@ import (
 type curl struct {
 	t      *testing.T
 	addr   string
+	user   *url.Userinfo
 	db     string
 	method string // POST unless said
 	header http.Header
@@ -40,7 +41,7 @@ func newCurl(t *testing.T) curl {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return curl{t: t, addr: u.Host, db: strings.TrimPrefix(u.Path, "/"), method: http.MethodPost}
+	return curl{t: t, addr: u.Host, user: u.User, db: strings.TrimPrefix(u.Path, "/"), method: http.MethodPost}
 }
 
 // do sends params ("a=1&b=2") and body, and returns status, exception code and body.
@@ -50,7 +51,7 @@ func (c curl) do(params string, body io.Reader) (int, string, string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	req.SetBasicAuth(enginetest.User, enginetest.Password)
+	req.SetBasicAuth(c.account())
 	for k, v := range c.header {
 		req.Header[k] = v
 	}
@@ -64,6 +65,12 @@ func (c curl) do(params string, body io.Reader) (int, string, string) {
 		text = append(text, " CUT OFF"...)
 	}
 	return resp.StatusCode, resp.Header.Get("X-ClickHouse-Exception-Code"), string(text)
+}
+
+// account is the user and the password.
+func (c curl) account() (user, password string) {
+	password, _ = c.user.Password()
+	return c.user.Username(), password
 }
 
 func (c curl) query(sql string) string {
@@ -175,6 +182,11 @@ func TestContentEncodings(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestUnknownEncodings(t *testing.T) {
+	enginetest.Front(t, "which encodings are known, and how others are refused, differs from version to version")
+	c := newCurl(t)
 	for _, name := range []string{"compress", "gzip, br", "snappy"} {
 		c.header = http.Header{"Content-Encoding": {name}}
 		if status, code, _ := c.do("", strings.NewReader("SELECT 1")); status != 415 || code != "89" {
@@ -210,13 +222,15 @@ func TestBrokenBodiesInsertNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		user, password := c.account()
 		fmt.Fprintf(conn, "POST /?database=%s&query=INSERT+INTO+t+FORMAT+Native&user=%s&password=%s HTTP/1.1\r\nHost: x\r\n%s%s",
-			c.db, enginetest.User, enginetest.Password, head, native)
+			c.db, user, password, head, native)
 		conn.(*net.TCPConn).CloseWrite()
 		answer, _ := io.ReadAll(conn)
 		conn.Close()
-		if !strings.Contains(string(answer), "400 Bad Request") {
-			t.Errorf("%s: %.80s", name, answer)
+		// The front may see first that the client is gone, and kill the statement.
+		if a := string(answer); !strings.Contains(a, "Exception-Code: 33\r\n") && !strings.Contains(a, "Exception-Code: 394\r\n") {
+			t.Errorf("%s: %s", name, answer)
 		}
 	}
 	if got := c.query("SELECT count() FROM t"); got != "0\n" {
@@ -290,14 +304,15 @@ func TestLateErrorCutsTheAnswer(t *testing.T) {
 
 func TestAuthentication(t *testing.T) {
 	c := newCurl(t)
-	right, wrong := enginetest.Password, enginetest.Password+"x"
+	user, right := c.account()
+	wrong := right + "x"
 	for name, try := range map[string]struct {
 		user, password, how string
 		status              int
 	}{
-		"basic": {enginetest.User, right, "basic", 200}, "headers": {enginetest.User, right, "headers", 200}, "params": {enginetest.User, right, "params", 200},
-		"wrong basic": {enginetest.User, wrong, "basic", 403}, "wrong header": {enginetest.User, wrong, "headers", 403}, "wrong param": {enginetest.User, wrong, "params", 403},
-		"other user": {"default", "", "basic", 403}, "default": {"default", right, "params", 403}, "empty": {enginetest.User, "", "basic", 403}, "none": {"", "", "none", 401},
+		"basic": {user, right, "basic", 200}, "headers": {user, right, "headers", 200}, "params": {user, right, "params", 200},
+		"wrong basic": {user, wrong, "basic", 403}, "wrong header": {user, wrong, "headers", 403}, "wrong param": {user, wrong, "params", 403},
+		"other user": {"default", "", "basic", 403}, "default": {"default", right, "params", 403}, "empty": {user, "", "basic", 403}, "none": {"", "", "none", 401},
 	} {
 		req, _ := http.NewRequest(http.MethodPost, "http://"+c.addr+"/", strings.NewReader("SELECT 1"))
 		switch try.how {
@@ -323,6 +338,7 @@ func TestAuthentication(t *testing.T) {
 // TestNothingOutside: whoever may query may not read or write files, reach other
 // hosts or run programs.
 func TestNothingOutside(t *testing.T) {
+	enginetest.Front(t, "what a server lets its users do is its administrator's to decide")
 	c := newCurl(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0") // would see a connection
 	if err != nil {
@@ -526,7 +542,7 @@ func TestHeads(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	req, _ := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.addr+"/", strings.NewReader("SELECT number FROM system.numbers FORMAT RowBinaryWithNamesAndTypes"))
-	req.SetBasicAuth(enginetest.User, enginetest.Password)
+	req.SetBasicAuth(c.account())
 	resp, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
@@ -570,7 +586,7 @@ func TestEmptyResults(t *testing.T) {
 
 func TestPing(t *testing.T) {
 	for _, path := range []string{"/ping", "/"} {
-		resp, err := http.Get("http://" + enginetest.Addr(t) + path)
+		resp, err := http.Get("http://" + newCurl(t).addr + path)
 		if err != nil {
 			t.Fatal(err)
 		}

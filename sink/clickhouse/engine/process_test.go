@@ -326,7 +326,7 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 		"clickhouse.memory_mib": func(o *engine.Options) { o.Config.MemoryMiB = 1 },
 		"read password":         func(o *engine.Options) { o.PasswordFile += "x" },
 		"clickhouse.listen":     func(o *engine.Options) { o.Config.Listen = "nonsense" },
-		"before it was ready":   func(o *engine.Options) { o.Config.Listen = enginetest.Addr(t) },
+		"before it was ready":   func(o *engine.Options) { o.Config.Listen = enginetest.Server(t).Host },
 	} {
 		o := enginetest.Options(t)
 		var said strings.Builder

@@ -1,6 +1,7 @@
 package clients_test
 
 import (
+	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/wearstream/wearstream/deploy/local/parts"
 	"github.com/wearstream/wearstream/sink/clickhouse"
 	"github.com/wearstream/wearstream/sink/clickhouse/engine/enginetest"
 	"github.com/wearstream/wearstream/sink/object"
@@ -19,12 +21,19 @@ import (
 )
 
 // TestDuckDB: the same cuts through both sinks are the same rows in DuckDB and in
-// ClickHouse, each column of each row.
+// ClickHouse, each column of each row; DuckDB reads a folder, and S3 by s3fs.
 func TestDuckDB(t *testing.T) {
-	dir := parts(t)
+	t.Run("folder", func(t *testing.T) { duckDB(t, t.TempDir()) })
+	t.Run("s3", func(t *testing.T) {
+		t.Setenv("AWS_ENDPOINT_URL_S3", parts.S3.Need(t))
+		duckDB(t, "s3://"+os.Getenv("WEARSTREAM_TEST_BUCKET")+"/lake-"+strings.ToLower(rand.Text()))
+	})
+}
+
+func duckDB(t *testing.T, lake string) {
+	dir := installed(t)
 	dsn := enginetest.DSN(t)
 	conn := migrated(t, dsn)
-	lake := t.TempDir()
 	store, err := object.Open(lake)
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +54,7 @@ func TestDuckDB(t *testing.T) {
 			}
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "python", "bin", "python"), "-W", "error", "python/lake.py", filepath.Join(lake, cell))
+	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "python", "bin", "python"), "-W", "error", "python/lake.py", lake+"/"+cell)
 	cmd.Env = append(os.Environ(), address(t, dsn)...)
 	out, err := cmd.CombinedOutput()
 	var got []string

@@ -73,7 +73,8 @@ func (s *sqlSuite) late(t *testing.T) {
 }
 
 func (s *sqlSuite) password(t *testing.T) {
-	for _, user := range []*url.Userinfo{url.UserPassword(enginetest.User, "wrong"), url.UserPassword("default", "")} {
+	server := enginetest.Server(t)
+	for _, user := range []*url.Userinfo{url.UserPassword(server.User.Username(), "wrong"), url.UserPassword("default", "")} {
 		u, err := url.Parse(s.dsn)
 		if err != nil {
 			t.Fatal(err)
