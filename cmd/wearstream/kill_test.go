@@ -14,6 +14,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	toxiproxy "github.com/Shopify/toxiproxy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 )
 
 func bits(f float32) uint32 { return math.Float32bits(f) }
@@ -56,6 +60,11 @@ func TestKill(t *testing.T) {
 	if text := os.Getenv("TEST_KILLS"); text != "" {
 		kills, _ = strconv.Atoi(text)
 	}
+	var s3 *s3Way
+	if onReal() {
+		kills = max(kills, 12) // so that every part is broken and mended
+		s3 = newS3Way(t)
+	}
 	seed := uint64(time.Now().UnixNano())
 	if text := os.Getenv("TEST_SEED"); text != "" {
 		seed, _ = strconv.ParseUint(text, 10, 64)
@@ -82,11 +91,12 @@ func TestKill(t *testing.T) {
 		// Every third time it does not even come up.
 		if i%3 != 0 {
 			u.ready()
+			s3.felt(u)
 		}
 		time.Sleep(time.Duration(rng.Int64N(int64(1500 * time.Millisecond))))
 		u.kill()
 		if onReal() {
-			breakParts(t, i, kills)
+			breakParts(t, s3, i, kills)
 		}
 		u = launchUp(t, data)
 	}
@@ -124,8 +134,9 @@ func TestKill(t *testing.T) {
 	calm.stop()
 }
 
-// breakParts kills a broker and the object store on the way, and brings them back.
-func breakParts(t *testing.T, i, kills int) {
+// breakParts kills a broker and the object store on the way, cuts the store off,
+// and brings all of it back.
+func breakParts(t *testing.T, s3 *s3Way, i, kills int) {
 	t.Helper()
 	part := func(name string, args ...string) {
 		t.Helper()
@@ -135,6 +146,10 @@ func breakParts(t *testing.T, i, kills int) {
 		}
 	}
 	switch i {
+	case kills / 8:
+		s3.cutOff("timeout") // connections hang: what is sent is swallowed
+	case kills/8 + 1:
+		s3.heal()
 	case kills / 4:
 		part("kafka", "kill", "2")
 	case kills / 2:
@@ -143,7 +158,65 @@ func breakParts(t *testing.T, i, kills int) {
 		part("versitygw", "kill")
 	case kills/2 + 2:
 		part("versitygw", "start")
+	case kills * 3 / 4:
+		s3.cutOff("reset_peer") // and, as long as two kills, are reset
+	case kills*3/4 + 2:
+		s3.heal()
+		if !s3.refused {
+			t.Error("no sink has felt that S3 was cut off")
+		}
 	}
+}
+
+// s3Way is the way of every process here to S3, which can be cut off.
+type s3Way struct {
+	t       *testing.T
+	proxy   *toxiproxy.Proxy
+	how     string // it is cut off
+	refused bool   // a sink has said that it cannot store
+}
+
+func newS3Way(t *testing.T) *s3Way {
+	t.Helper()
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
+	p := toxiproxy.NewProxy(server, "s3", "127.0.0.1:0", strings.TrimPrefix(os.Getenv("WEARSTREAM_TEST_S3"), "http://"))
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Stop)
+	t.Setenv("WEARSTREAM_TEST_S3", "http://"+p.Listen)
+	return &s3Way{t: t, proxy: p}
+}
+
+func (w *s3Way) cutOff(how string) {
+	w.t.Helper()
+	w.how = how
+	for _, stream := range []string{"upstream", "downstream"} {
+		toxic := fmt.Sprintf(`{"name": %q, "type": %q, "stream": %q, "attributes": {"timeout": 0}}`, stream, how, stream)
+		if _, err := w.proxy.Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+func (w *s3Way) heal() {
+	w.how = ""
+	w.proxy.Toxics.ResetToxics(w.t.Context())
+}
+
+// felt waits, while connections are reset, until a sink has said that it cannot
+// store.
+func (w *s3Way) felt(u *upProcess) {
+	if w == nil || w.how != "reset_peer" {
+		return
+	}
+	eventually(w.t, 60*time.Second, "the object sink feels that S3 is cut off", func() error {
+		if text := u.errs.String(); !strings.Contains(text, "sink does not take a cut") || !strings.Contains(text, "operation error S3") {
+			return fmt.Errorf("it does not say so:\n%s", tail(text, 2000))
+		}
+		return nil
+	})
+	w.refused = true
 }
 
 func firstDifference(got, want string) string {
