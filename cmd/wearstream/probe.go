@@ -89,13 +89,16 @@ func (c *upCmd) probes(e *env) []probe {
 		c.adopt(s, at)
 	}
 	all := []probe{
-		{what: "log", at: "embedded, " + c.KafkaListen, code: exitUsage, ask: says("not started yet")},
+		{what: "log", at: "embedded, " + c.KafkaListen, code: exitUsage, ask: func(context.Context) (string, error) { return "not started yet", s.embeddable() }},
 		{what: "clickhouse", at: "embedded, " + c.Engine.Listen, code: exitUsage, ask: func(context.Context) (string, error) { return "not started yet", c.Engine.Check() },
 			mend: "deploy/local/clickhouse fetch, or give --clickhouse.dsn"},
 	}
 	if len(s.kafka.Brokers) > 0 {
 		all[0] = probe{what: "log", at: strings.Join(s.kafka.Brokers, ","), code: exitUnreachable, ask: s.checkTopics,
 			mend: "start the brokers, or give others by --kafka.brokers; topics are made by the first service that starts"}
+		if err := s.kafka.Validate(); err != nil {
+			all[0] = probe{what: "log", at: all[0].at, code: exitUsage, ask: func(context.Context) (string, error) { return "", err }}
+		}
 	}
 	if c.ClickHouse.DSN != "" {
 		all[1] = probe{what: "clickhouse", at: redacted(c.ClickHouse.DSN), code: exitUnreachable,
@@ -118,14 +121,10 @@ func (c *upCmd) probes(e *env) []probe {
 	return all
 }
 
-func says(text string) func(context.Context) (string, error) {
-	return func(context.Context) (string, error) { return text, nil }
-}
-
 // adopt looks at a running `up` where nothing else was named.
 func (c *upCmd) adopt(s *site, at *endpoints) {
 	if len(s.kafka.Brokers) == 0 {
-		s.kafka.Brokers, s.cell = at.Kafka, at.Cell
+		s.kafka.Brokers, s.kafka.Security, s.cell = at.Kafka, at.KafkaSecurity, at.Cell
 	}
 	if c.Objects.Objects == "" {
 		c.Objects.Objects = at.Objects
