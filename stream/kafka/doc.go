@@ -2,6 +2,14 @@
 // protocol, by franz-go: topics, the embedded broker, a sink's consumer group,
 // and the transactional session of a processor.
 //
+// # The way in
+//
+// Config is what every client is made from: addresses, TLS 1.2 or later with or
+// without a client certificate, SASL/SCRAM. Files are read at every connection, so
+// that what is renewed in place is used without a restart. A password goes by TLS
+// only, except to brokers on this machine: whoever listens to SCRAM could guess it.
+// Explain says what a person can do where a client is not let in.
+//
 // # The embedded broker
 //
 // Broker is franz-go's kfake with a data directory and synced writes, for
@@ -47,6 +55,8 @@
 // # A processor's session
 //
 // Session is a member of a group whose output and offsets are one transaction.
+// Groups are of the classic protocol with static members: one that is killed and
+// comes back takes its partitions back at once.
 // Changelog restores the state that belongs to a committed offset: it reads to
 // the high watermark as it is after that offset was asked for, committed records
 // only, and waits for transactions that are open below. History reads records of

@@ -10,7 +10,7 @@ import (
 func TestCommitsByTime(t *testing.T) {
 	r := apacheRig(t)
 	cfg := r.config()
-	cfg.CommitInterval, cfg.MaxRecords = 300*time.Millisecond, 1_000_000
+	cfg.CommitInterval, cfg.MaxRecords = 500*time.Millisecond, 1_000_000
 	p := New(cfg, r.deps("a"))
 	began := time.Now()
 	stop := r.start(p)
