@@ -20,8 +20,8 @@ func angle(axis string, sums func(*Epoch) (k, i, j int64)) Feature {
 	return Feature{
 		ID: "angle" + axis + "_of_mean", Unit: "deg", Windows: Lengths,
 		Doc: "angle of the mean acceleration above the plane across axis " + axis,
-		Value: func(e *Epoch) float64 {
-			k, i, j := sums(e)
+		Value: func(w *Window) float64 {
+			k, i, j := sums(&w.Epoch)
 			if k == 0 && i == 0 && j == 0 {
 				return math.NaN()
 			}

@@ -10,7 +10,7 @@ func axis(id string, of func(*Epoch) *moments) []Feature {
 		return Feature{
 			ID: id + "_" + name, Unit: "g", Windows: Lengths,
 			Doc:   doc + " acceleration along " + id,
-			Value: func(e *Epoch) float64 { return value(of(e), perG) },
+			Value: func(w *Window) float64 { return value(of(&w.Epoch), perG) },
 		}
 	}
 	return []Feature{

@@ -1,13 +1,16 @@
 package features
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func BenchmarkEpoch(b *testing.B) {
 	s, r := wrist(5, 50)
 	var sink Epoch
 	b.ReportAllocs()
 	for b.Loop() {
-		sink = NewEpoch(s, r)
+		sink = NewEpoch(s, r, milli(50))
 	}
 	_ = sink
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(s.X)), "ns/sample")
@@ -18,16 +21,18 @@ func BenchmarkEpoch(b *testing.B) {
 func BenchmarkWindows(b *testing.B) {
 	s, r := wrist(60, 50)
 	out := make([]float64, len(Core.Features))
-	var e, minute Epoch
+	var short, minute Window
 	b.ReportAllocs()
 	for b.Loop() {
-		minute = Epoch{}
+		minute.Reset(time.Minute, milli(50))
+		minute.Samples = s
 		for i := range 12 {
-			e = NewEpoch(s.slice(i*250, i*250+250), r.slice(i*5, i*5+5))
-			Core.Values(&e, EpochLength, out)
-			minute.Merge(&e)
+			short.Reset(EpochLength, milli(50))
+			short.Epoch = NewEpoch(s.slice(i*250, i*250+250), r.slice(i*5, i*5+5), milli(50))
+			Core.Values(&short, out)
+			minute.Merge(&short.Epoch)
 		}
-		Core.Values(&minute, Lengths[1], out)
+		Core.Values(&minute, out)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(s.X)), "ns/sample")
 }

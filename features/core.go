@@ -5,14 +5,15 @@ import "slices"
 // Core is the set core.v1: what every study gets.
 var Core = &Set{
 	Name:    "core.v1",
-	Version: "1.0.0",
+	Version: "1.1.0",
 	Features: slices.Concat(
 		xAxis,
 		yAxis,
 		zAxis,
 		vm,
-		[]Feature{enmo},
+		norms,
 		mad,
+		[]Feature{sma, jerkRMS},
 		angles,
 		temperatures,
 	),
@@ -21,6 +22,7 @@ var Core = &Set{
 		"temperature_step_degc": 1e-3,
 		"enmo_offset_g":         1,
 		"mad_window_s":          5,
+		"jerk_gap_spacings":     1.5,
 		"windows_s":             []int{5, 60, 900},
 	},
 }

@@ -29,16 +29,19 @@ type Readings struct {
 type Epoch struct {
 	x, y, z moments
 	vm      magnitude
+	jerk    jerk
 	temp    temperature
 }
 
-// NewEpoch accumulates one epoch of at most 5 s. Both inputs may be empty.
-func NewEpoch(s Samples, r Readings) Epoch {
+// NewEpoch accumulates one epoch of at most 5 s, given the configured rate in
+// millihertz. Both inputs may be empty.
+func NewEpoch(s Samples, r Readings, rate uint32) Epoch {
 	return Epoch{
 		x:    newMoments(s.X),
 		y:    newMoments(s.Y),
 		z:    newMoments(s.Z),
 		vm:   newMagnitude(s.X, s.Y, s.Z),
+		jerk: newJerk(s, rate),
 		temp: newTemperature(r),
 	}
 }
@@ -50,6 +53,7 @@ func (e *Epoch) Merge(next *Epoch) {
 	e.y.merge(&next.y)
 	e.z.merge(&next.z)
 	e.vm.merge(&next.vm)
+	e.jerk.merge(&next.jerk)
 	e.temp.merge(&next.temp)
 }
 

@@ -37,14 +37,26 @@ func (r Readings) slice(i, j int) Readings {
 	return Readings{r.T[i:j], r.MilliC[i:j]}
 }
 
+func milli(rate int) uint32 { return uint32(rate * 1000) }
+
 // epochs cuts a wrist of whole epochs.
 func epochs(seconds, rate int) []Epoch {
 	s, r := wrist(seconds, rate)
 	var es []Epoch
 	for i := 0; i < seconds; i += 5 {
-		es = append(es, NewEpoch(s.slice(i*rate, (i+5)*rate), r.slice(i, i+5)))
+		es = append(es, NewEpoch(s.slice(i*rate, (i+5)*rate), r.slice(i, i+5), milli(rate)))
 	}
 	return es
+}
+
+// values are those of core.v1.
+func values(e Epoch, s Samples, length time.Duration, rate int) []float64 {
+	var w Window
+	w.Reset(length, milli(rate))
+	w.Epoch, w.Samples = e, s
+	out := make([]float64, len(Core.Features))
+	Core.Values(&w, out)
+	return out
 }
 
 func merged(es []Epoch) Epoch {
@@ -59,13 +71,13 @@ func merged(es []Epoch) Epoch {
 // in whatever order they were merged.
 func TestMergeIsExact(t *testing.T) {
 	s, r := wrist(60, 50)
-	whole := NewEpoch(s, r)
+	whole := NewEpoch(s, r, milli(50))
 	es := epochs(60, 50)
 	inOrder := merged(es)
 	integers := func(e Epoch) []any {
-		return []any{e.x, e.y, e.z, e.vm.n, e.vm.least, e.vm.most, e.temp.moments}
+		return []any{e.x, e.y, e.z, e.vm.n, e.vm.least, e.vm.most, e.vm.area, e.temp.moments}
 	}
-	if !reflect.DeepEqual(integers(inOrder), integers(whole)) || !reflect.DeepEqual(inOrder.temp, whole.temp) {
+	if !reflect.DeepEqual(integers(inOrder), integers(whole)) || inOrder.temp != whole.temp || inOrder.jerk != whole.jerk {
 		t.Errorf("merged in order %+v\nwhole %+v", inOrder, whole)
 	}
 	for range 20 {
@@ -88,15 +100,15 @@ func TestMergeOfNothing(t *testing.T) {
 	want := merged(es)
 	for range 20 {
 		at := rand.IntN(len(es) + 1)
-		if got := merged(slices.Insert(slices.Clone(es), at, Epoch{}, NewEpoch(Samples{}, Readings{}))); got != want {
+		if got := merged(slices.Insert(slices.Clone(es), at, Epoch{}, NewEpoch(Samples{}, Readings{}, milli(50)))); got != want {
 			t.Fatalf("with nothing at %d: %+v\nwithout %+v", at, got, want)
 		}
 	}
 	s, r := wrist(5, 50)
-	apart := NewEpoch(s, Readings{})
-	warm := NewEpoch(Samples{}, r)
+	apart := NewEpoch(s, Readings{}, milli(50))
+	warm := NewEpoch(Samples{}, r, milli(50))
 	apart.Merge(&warm)
-	if together := NewEpoch(s, r); apart != together {
+	if together := NewEpoch(s, r, milli(50)); apart != together {
 		t.Errorf("samples and readings merged %+v\ntogether %+v", apart, together)
 	}
 }
@@ -106,9 +118,7 @@ func TestMergeOfNothing(t *testing.T) {
 func TestAgainstBig(t *testing.T) {
 	const seconds, rate = 900, 20
 	s, r := wrist(seconds, rate)
-	e := merged(epochs(seconds, rate))
-	got := make([]float64, len(Core.Features))
-	Core.Values(&e, 15*time.Minute, got)
+	got := values(merged(epochs(seconds, rate)), s, 15*time.Minute, rate)
 	want := exact(s, r, rate)
 	for i, f := range Core.Features {
 		if !slices.Contains(f.Windows, 15*time.Minute) {
@@ -161,9 +171,11 @@ func column(v []int32, scale float64) []number {
 func exact(s Samples, r Readings, rate int) map[string]float64 {
 	out := make(map[string]float64)
 	axes := [][]number{column(s.X, 1e6), column(s.Y, 1e6), column(s.Z, 1e6)}
-	var vm, over1, mads []number
+	var vm, over1, apart, area, mads []number
 	for i := range s.X {
 		vm = append(vm, root(add(add(times(axes[0][i], axes[0][i]), times(axes[1][i], axes[1][i])), times(axes[2][i], axes[2][i]))))
+		apart = append(apart, num(0).Abs(sub(vm[i], num(1))))
+		area = append(area, add(add(num(0).Abs(axes[0][i]), num(0).Abs(axes[1][i])), num(0).Abs(axes[2][i])))
 		over1 = append(over1, num(max(0, value(sub(vm[i], num(1))))))
 	}
 	for i := 0; i < len(vm); i += 5 * rate {
@@ -189,7 +201,8 @@ func exact(s Samples, r Readings, rate int) map[string]float64 {
 		out[id+"_mean"], out[id+"_min"], out[id+"_max"], out[id+"_range"] = value(m), value(least), value(most), value(sub(most, least))
 		out[id+"_sd"] = value(root(over(squares, num(float64(len(v)-1)))))
 	}
-	out["enmo"], out["mad5_mean"] = value(mean(over1)), value(mean(mads))
+	out["en"], out["enmo"], out["enmoa"], out["mad5_mean"] = out["vm_mean"], value(mean(over1)), value(mean(apart)), value(mean(mads))
+	out["sma"] = value(mean(area))
 	for k, id := range []string{"x", "y", "z"} {
 		i, j := mean(axes[(k+1)%3]), mean(axes[(k+2)%3])
 		across := root(add(times(i, i), times(j, j)))
@@ -222,10 +235,8 @@ func TestFullScale(t *testing.T) {
 		}
 		s.X, s.Y, s.Z, r.MilliC = append(s.X, v), append(s.Y, v), append(s.Z, v), append(r.MilliC, v)
 	}
-	e := NewEpoch(s, r)
-	quarter := merged(slices.Repeat([]Epoch{e}, 180))
-	got := make([]float64, len(Core.Features))
-	Core.Values(&quarter, 15*time.Minute, got)
+	quarter := merged(slices.Repeat([]Epoch{NewEpoch(s, r, milli(1000))}, 180))
+	got := values(quarter, Samples{}, 15*time.Minute, 1000)
 	total := 180.0 * n
 	half := (math.Exp2(32) - 1) / 2
 	sd := half * math.Sqrt(total/(total-1))
@@ -241,7 +252,7 @@ func TestFullScale(t *testing.T) {
 }
 
 func TestUndefined(t *testing.T) {
-	one := NewEpoch(Samples{T: []int64{1}, X: []int32{0}, Y: []int32{0}, Z: []int32{0}}, Readings{T: []int64{5}, MilliC: []int32{36_600}})
+	one := NewEpoch(Samples{T: []int64{1}, X: []int32{0}, Y: []int32{0}, Z: []int32{0}}, Readings{T: []int64{5}, MilliC: []int32{36_600}}, milli(50))
 	for _, c := range []struct {
 		name    string
 		e       Epoch
@@ -250,11 +261,10 @@ func TestUndefined(t *testing.T) {
 		{"empty", Epoch{}, []string{"temp_n"}},
 		{"one sample of nothing", one, []string{
 			"x_mean", "x_min", "x_max", "x_range", "y_mean", "y_min", "y_max", "y_range", "z_mean", "z_min", "z_max", "z_range",
-			"vm_mean", "vm_min", "vm_max", "vm_range", "enmo", "mad", "temp_n", "temp_mean", "temp_min", "temp_max",
+			"vm_mean", "vm_min", "vm_max", "vm_range", "en", "enmo", "enmoa", "mad", "sma", "temp_n", "temp_mean", "temp_min", "temp_max",
 		}},
 	} {
-		out := make([]float64, len(Core.Features))
-		Core.Values(&c.e, EpochLength, out)
+		out := values(c.e, Samples{}, EpochLength, 50)
 		var defined []string
 		for i, v := range out {
 			if !math.IsNaN(v) {
@@ -270,7 +280,7 @@ func TestUndefined(t *testing.T) {
 func TestNewEpochAllocatesNothing(t *testing.T) {
 	s, r := wrist(5, 100)
 	var e Epoch
-	if n := testing.AllocsPerRun(20, func() { e = NewEpoch(s, r) }); n != 0 {
+	if n := testing.AllocsPerRun(20, func() { e = NewEpoch(s, r, milli(100)) }); n != 0 {
 		t.Errorf("%v allocations for %d samples", n, e.N())
 	}
 }

@@ -13,13 +13,15 @@ import (
 // that would be another measure; there mad5_mean is the mean of the values of
 // the epochs that have samples.
 var mad = []Feature{
-	{"mad", "g", "mean of |r - mean(r)| over 5 s, r the vector magnitude (Vähä-Ypyä 2015)", []time.Duration{EpochLength}, meanMAD},
-	{"mad5_mean", "g", "mean of the 5 s mad of the epochs that have samples", Lengths[1:], meanMAD},
+	{ID: "mad", Unit: "g", Windows: []time.Duration{EpochLength},
+		Doc: "mean of |r - mean(r)| over 5 s, r the vector magnitude (Vähä-Ypyä 2015)", Value: meanMAD},
+	{ID: "mad5_mean", Unit: "g", Windows: Lengths[1:],
+		Doc: "mean of the 5 s mad of the epochs that have samples", Value: meanMAD},
 }
 
-func meanMAD(e *Epoch) float64 {
-	if e.vm.epochs == 0 {
+func meanMAD(w *Window) float64 {
+	if w.vm.epochs == 0 {
 		return math.NaN()
 	}
-	return e.vm.mads / float64(e.vm.epochs*perG)
+	return w.vm.mads / float64(w.vm.epochs*perG)
 }

@@ -4,13 +4,15 @@ import "math"
 
 // magnitude accumulates r = sqrt(x^2+y^2+z^2) in micro-g, for every feature that
 // needs the root: it is taken once for all of them. The extremes are squares and
-// exact; the sums are float64 in event-time order.
+// exact, as is the area; the other sums are float64 in event-time order.
 type magnitude struct {
 	n           int64
 	least, most uint64  // of r^2
+	area        int64   // of |x|+|y|+|z|
 	sum         float64 // of r
 	m2          float64 // of (r - mean)^2
 	above       float64 // of max(r - 1 g, 0)
+	apart       float64 // of |r - 1 g|
 	mads        float64 // of the MAD of each epoch
 	epochs      int64   // that have samples
 }
@@ -20,6 +22,8 @@ func square(x, y, z int32) uint64 {
 	a, b, c := int64(x), int64(y), int64(z)
 	return uint64(a*a) + uint64(b*b) + uint64(c*c)
 }
+
+func size(v int32) int64 { return max(int64(v), -int64(v)) }
 
 // newMagnitude goes over the epoch twice, since deviations need the mean first.
 func newMagnitude(x, y, z []int32) magnitude {
@@ -32,9 +36,11 @@ func newMagnitude(x, y, z []int32) magnitude {
 		q := square(x[i], y[i], z[i])
 		m.least = min(m.least, q)
 		m.most = max(m.most, q)
+		m.area += size(x[i]) + size(y[i]) + size(z[i])
 		r := math.Sqrt(float64(q))
 		m.sum += r
 		m.above += max(r-perG, 0)
+		m.apart += math.Abs(r - perG)
 	}
 	mean := m.sum / float64(m.n)
 	var absolute float64
@@ -63,8 +69,10 @@ func (m *magnitude) merge(next *magnitude) {
 	m.n += next.n
 	m.least = min(m.least, next.least)
 	m.most = max(m.most, next.most)
+	m.area += next.area
 	m.sum += next.sum
 	m.above += next.above
+	m.apart += next.apart
 	m.mads += next.mads
 	m.epochs += next.epochs
 }

@@ -15,7 +15,8 @@ type Feature struct {
 	Unit    string          // "1" for a pure number
 	Doc     string          // one line for people
 	Windows []time.Duration // lengths at which it is defined
-	Value   func(e *Epoch) float64
+	Samples bool            // Value reads Window.Samples
+	Value   func(w *Window) float64
 }
 
 // Set is a versioned list of features. Any change of a number is a new version.
@@ -58,13 +59,26 @@ func (s *Set) ColumnsAt(w time.Duration) []string {
 	return ids
 }
 
-// Values fills out, of the length of Features, with the values of a window of
-// length w; NaN where a feature is not defined.
-func (s *Set) Values(e *Epoch, w time.Duration, out []float64) {
+// SampleLengths are the window lengths at which a feature reads the samples
+// themselves.
+func (s *Set) SampleLengths() []time.Duration {
+	var lengths []time.Duration
+	for i := range s.Features {
+		if s.Features[i].Samples {
+			lengths = append(lengths, s.Features[i].Windows...)
+		}
+	}
+	slices.Sort(lengths)
+	return slices.Compact(lengths)
+}
+
+// Values fills out, of the length of Features, with the values of a window; NaN
+// where a feature is not defined.
+func (s *Set) Values(w *Window, out []float64) {
 	for i := range s.Features {
 		out[i] = math.NaN()
-		if f := &s.Features[i]; slices.Contains(f.Windows, w) {
-			out[i] = f.Value(e)
+		if f := &s.Features[i]; slices.Contains(f.Windows, w.Length) {
+			out[i] = f.Value(w)
 		}
 	}
 }

@@ -64,16 +64,16 @@ func (t *temperature) slope() float64 {
 // temperatures are the moments and the slope of the device's temperature
 // readings, on the readings themselves and not on values held between them.
 var temperatures = []Feature{
-	{"temp_n", "1", "number of temperature readings", Lengths,
-		func(e *Epoch) float64 { return float64(e.temp.n) }},
-	{"temp_mean", "degC", "mean temperature", Lengths,
-		func(e *Epoch) float64 { return e.temp.mean(perDegree) }},
-	{"temp_sd", "degC", "standard deviation (n-1) of the temperature", Lengths,
-		func(e *Epoch) float64 { return e.temp.sd(perDegree) }},
-	{"temp_min", "degC", "least temperature", Lengths,
-		func(e *Epoch) float64 { return e.temp.min(perDegree) }},
-	{"temp_max", "degC", "greatest temperature", Lengths,
-		func(e *Epoch) float64 { return e.temp.max(perDegree) }},
-	{"temp_slope_per_min", "degC/min", "least squares slope of the temperature over time", Lengths,
-		func(e *Epoch) float64 { return e.temp.slope() }},
+	{ID: "temp_n", Unit: "1", Windows: Lengths,
+		Doc: "number of temperature readings", Value: func(w *Window) float64 { return float64(w.temp.n) }},
+	{ID: "temp_mean", Unit: "degC", Windows: Lengths,
+		Doc: "mean temperature", Value: func(w *Window) float64 { return w.temp.mean(perDegree) }},
+	{ID: "temp_sd", Unit: "degC", Windows: Lengths,
+		Doc: "standard deviation (n-1) of the temperature", Value: func(w *Window) float64 { return w.temp.sd(perDegree) }},
+	{ID: "temp_min", Unit: "degC", Windows: Lengths,
+		Doc: "least temperature", Value: func(w *Window) float64 { return w.temp.min(perDegree) }},
+	{ID: "temp_max", Unit: "degC", Windows: Lengths,
+		Doc: "greatest temperature", Value: func(w *Window) float64 { return w.temp.max(perDegree) }},
+	{ID: "temp_slope_per_min", Unit: "degC/min", Windows: Lengths,
+		Doc: "least squares slope of the temperature over time", Value: func(w *Window) float64 { return w.temp.slope() }},
 }

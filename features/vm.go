@@ -4,20 +4,21 @@ import "math"
 
 // vm are the moments of the vector magnitude r = sqrt(x^2+y^2+z^2).
 var vm = []Feature{
-	{"vm_mean", "g", "mean vector magnitude of the acceleration", Lengths,
-		func(e *Epoch) float64 { return e.vm.perSample(e.vm.sum) }},
-	{"vm_sd", "g", "standard deviation (n-1) of the vector magnitude", Lengths, vmSD},
-	{"vm_min", "g", "least vector magnitude", Lengths,
-		func(e *Epoch) float64 { return e.vm.root(e.vm.least) }},
-	{"vm_max", "g", "greatest vector magnitude", Lengths,
-		func(e *Epoch) float64 { return e.vm.root(e.vm.most) }},
-	{"vm_range", "g", "greatest minus least vector magnitude", Lengths,
-		func(e *Epoch) float64 { return e.vm.root(e.vm.most) - e.vm.root(e.vm.least) }},
+	{ID: "vm_mean", Unit: "g", Windows: Lengths,
+		Doc: "mean vector magnitude of the acceleration", Value: func(w *Window) float64 { return w.vm.perSample(w.vm.sum) }},
+	{ID: "vm_sd", Unit: "g", Windows: Lengths,
+		Doc: "standard deviation (n-1) of the vector magnitude", Value: vmSD},
+	{ID: "vm_min", Unit: "g", Windows: Lengths,
+		Doc: "least vector magnitude", Value: func(w *Window) float64 { return w.vm.root(w.vm.least) }},
+	{ID: "vm_max", Unit: "g", Windows: Lengths,
+		Doc: "greatest vector magnitude", Value: func(w *Window) float64 { return w.vm.root(w.vm.most) }},
+	{ID: "vm_range", Unit: "g", Windows: Lengths,
+		Doc: "greatest minus least vector magnitude", Value: func(w *Window) float64 { return w.vm.root(w.vm.most) - w.vm.root(w.vm.least) }},
 }
 
-func vmSD(e *Epoch) float64 {
-	if e.vm.n < 2 {
+func vmSD(w *Window) float64 {
+	if w.vm.n < 2 {
 		return math.NaN()
 	}
-	return math.Sqrt(e.vm.m2/float64(e.vm.n-1)) / perG
+	return math.Sqrt(w.vm.m2/float64(w.vm.n-1)) / perG
 }

@@ -33,7 +33,7 @@ func TestOracleStored(t *testing.T) {
 		}
 	}
 	u.complete(len(recordings))
-	report, err := data.Compare(func(recording string, length time.Duration) (*oracle.Rows, error) {
+	report, err := data.Compare(oracle.Core, func(recording string, length time.Duration) (*oracle.Rows, error) {
 		return u.stored(recording, length, start)
 	}, oracle.InStore)
 	if err != nil {

@@ -6,11 +6,8 @@ import (
 	"io"
 	"math"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
-
-	"github.com/wearstream/wearstream/features"
 )
 
 // Tolerance is how far a value may be from its reference: the greater of both.
@@ -33,95 +30,82 @@ func (t Tolerance) String() string {
 	return fmt.Sprintf("%.0e or %.0e relative", t.Absolute, t.Relative)
 }
 
-// Tolerances says how exact a column must be.
-type Tolerances func(column string) Tolerance
+// Stage says how exact a comparison must be, given the tolerance in float64.
+type Stage func(*Against) Tolerance
 
-// InKernels are the tolerances for float64 (README.md of the references).
-func InKernels(column string) Tolerance {
-	signal, statistic, _ := strings.Cut(column, "_")
-	extreme := statistic == "min" || statistic == "max" || statistic == "range"
-	switch {
-	case column == "n", column == "temp_n":
-		return Tolerance{}
-	case column == "temp_slope_per_min":
-		return Tolerance{1e-9, 1e-9}
-	case signal == "vm" && extreme:
-		return Tolerance{Absolute: 1e-12}
-	case signal != "temp" && extreme:
+// InKernels is the tolerance in float64.
+func InKernels(a *Against) Tolerance { return a.Tolerance }
+
+// InStore is the tolerance for rows stored as Float32.
+func InStore(a *Against) Tolerance {
+	if a.Count {
 		return Tolerance{}
 	}
-	return Tolerance{Absolute: 1e-9}
+	return Tolerance{Absolute: max(a.Tolerance.Absolute, 1e-9), Relative: max(a.Tolerance.Relative, 1e-6)}
 }
 
-// InStore are the tolerances for rows stored as Float32.
-func InStore(column string) Tolerance {
-	if column == "n" || column == "temp_n" {
-		return Tolerance{}
-	}
-	return Tolerance{Absolute: 1e-9, Relative: 1e-6}
-}
-
-// Line is one column of one recording at one length.
+// Line is one feature of one recording at one length.
 type Line struct {
-	Column, Recording string
-	Length            time.Duration
-	Windows, Exceeded int
-	Largest           float64 // absolute difference
-	Tolerance         Tolerance
+	Feature, Recording, File string
+	Length                   time.Duration
+	Windows, Exceeded        int
+	Largest                  float64 // absolute difference
+	Tolerance                Tolerance
 }
 
 // Report is everything that was compared.
 type Report []Line
 
-// Compare compares every column of core.v1, and n, of every recording at every
-// length with the references. The error is about what could not be compared;
-// Report.Err is about what differs.
-func (d Data) Compare(rows Provider, tolerances Tolerances) (Report, error) {
+// Compare holds the rows of every recording against a list of references. The
+// error is about what could not be compared; Report.Err is about what differs.
+func (d Data) Compare(list []Against, rows Provider, stage Stage) (Report, error) {
 	var report Report
 	for _, recording := range Recordings {
-		for _, length := range features.Lengths {
-			want, err := d.Reference(recording, length)
-			if err != nil {
-				return nil, err
-			}
-			got, err := rows(recording, length)
-			if err != nil {
-				return nil, err
-			}
-			lines, err := compare(got, want, length, tolerances)
-			if err != nil {
-				return nil, fmt.Errorf("compare %s at %s: %w", recording, length, err)
-			}
-			for _, l := range lines {
-				l.Recording = recording
-				report = append(report, l)
+		references := tables{d.Oracle, make(map[string]*Rows)}
+		got := make(map[time.Duration]*Rows)
+		for i := range list {
+			a := &list[i]
+			for _, length := range a.Lengths {
+				start, want, err := references.reference(a, recording, length)
+				if err != nil {
+					return nil, err
+				}
+				if got[length] == nil {
+					if got[length], err = rows(recording, length); err != nil {
+						return nil, err
+					}
+				}
+				line, err := compare(got[length], a, start, want, stage(a))
+				if err != nil {
+					return nil, fmt.Errorf("compare %s of %s at %s with %s: %w", a.Feature, recording, length, a.File, err)
+				}
+				line.Recording, line.Length = recording, length
+				report = append(report, line)
 			}
 		}
 	}
 	return report, nil
 }
 
-func compare(got, want *Rows, length time.Duration, tolerances Tolerances) ([]Line, error) {
-	n := len(want.Start)
-	if len(got.Start) < n || !slices.Equal(got.Start[:n], want.Start) {
-		return nil, fmt.Errorf("the %d windows do not begin where the %d of the reference do", len(got.Start), n)
+func compare(rows *Rows, a *Against, start []time.Duration, want []float64, t Tolerance) (Line, error) {
+	n := len(start)
+	got := rows.Columns[a.Feature]
+	switch {
+	case n == 0 || len(want) != n:
+		return Line{}, fmt.Errorf("the reference has %d windows and %d values of %s", n, len(want), a.Column)
+	case len(rows.Start) < n || !slices.Equal(rows.Start[:n], start):
+		return Line{}, fmt.Errorf("the %d windows do not begin where the %d of the reference do", len(rows.Start), n)
+	case len(got) < n:
+		return Line{}, fmt.Errorf("%d values, want %d", len(got), n)
 	}
-	var lines []Line
-	for _, id := range append([]string{"n"}, features.Core.ColumnsAt(length)...) {
-		g, w := got.Columns[id], want.Columns[id]
-		if len(g) < n || len(w) != n {
-			return nil, fmt.Errorf("column %s has %d values, its reference %d, want %d", id, len(g), len(w), n)
+	l := Line{Feature: a.Feature, File: a.File, Windows: n, Tolerance: t}
+	for i := range n {
+		l.Largest = max(l.Largest, math.Abs(got[i]-want[i])) // NaN shows as NaN
+		if !t.allows(got[i], want[i]) {
+			l.Exceeded++
 		}
-		l := Line{Column: id, Length: length, Windows: n, Tolerance: tolerances(id)}
-		for i := range n {
-			l.Largest = max(l.Largest, math.Abs(g[i]-w[i])) // NaN shows as NaN
-			if !l.Tolerance.allows(g[i], w[i]) {
-				l.Exceeded++
-			}
-		}
-		lines = append(lines, l)
 	}
-	return lines, nil
+	return l, nil
 }
 
 // Err names every line on which a value exceeds its tolerance.
@@ -129,8 +113,8 @@ func (r Report) Err() error {
 	var errs []error
 	for _, l := range r {
 		if l.Exceeded > 0 {
-			errs = append(errs, fmt.Errorf("%s of %s at %s: %d of %d windows differ by more than %s, largest %.3g",
-				l.Column, l.Recording, l.Length, l.Exceeded, l.Windows, l.Tolerance, l.Largest))
+			errs = append(errs, fmt.Errorf("%s of %s at %s against %s: %d of %d windows differ by more than %s, largest %.3g",
+				l.Feature, l.Recording, l.Length, l.File, l.Exceeded, l.Windows, l.Tolerance, l.Largest))
 		}
 	}
 	return errors.Join(errs...)
@@ -139,13 +123,13 @@ func (r Report) Err() error {
 // Table writes the report as a table for people.
 func (r Report) Table(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "feature\trecording\twindow\twindows\tlargest difference\ttolerance\t")
+	fmt.Fprintln(t, "feature\treference\trecording\twindow\twindows\tlargest difference\ttolerance\t")
 	for _, l := range r {
 		verdict := "ok"
 		if l.Exceeded > 0 {
 			verdict = fmt.Sprintf("%d EXCEED", l.Exceeded)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%.2e\t%s\t%s\n", l.Column, l.Recording, l.Length, l.Windows, l.Largest, l.Tolerance, verdict)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%.2e\t%s\t%s\n", l.Feature, l.File, l.Recording, l.Length, l.Windows, l.Largest, l.Tolerance, verdict)
 	}
 	return t.Flush()
 }

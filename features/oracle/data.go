@@ -73,6 +73,9 @@ func (d Data) File(recording string) string {
 	return filepath.Join(d.Recordings, recording+".csv.gz")
 }
 
+// Rate is that of the recordings, millihertz.
+const Rate = 32_000
+
 // readEvery is how many rows share one temperature reading: 4 of 32 Hz.
 const readEvery = 8
 

@@ -1,12 +1,15 @@
 package oracle
 
 import (
+	"errors"
 	"maps"
 	"math"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/wearstream/wearstream/features"
 )
 
 func data(t *testing.T) Data {
@@ -19,14 +22,14 @@ func data(t *testing.T) Data {
 
 func TestKernels(t *testing.T) {
 	d := data(t)
-	check(t, d, d.Kernels(), InKernels)
+	check(t, d, d.Kernels(features.Core), InKernels)
 }
 
 // TestFloat32 is what the stores hold.
 func TestFloat32(t *testing.T) {
 	d := data(t)
 	stored := func(recording string, length time.Duration) (*Rows, error) {
-		rows, err := d.Kernels()(recording, length)
+		rows, err := d.Kernels(features.Core)(recording, length)
 		if err == nil {
 			for _, column := range rows.Columns {
 				for i, v := range column {
@@ -39,8 +42,8 @@ func TestFloat32(t *testing.T) {
 	check(t, d, stored, InStore)
 }
 
-func check(t *testing.T, d Data, rows Provider, tolerances Tolerances) {
-	report, err := d.Compare(rows, tolerances)
+func check(t *testing.T, d Data, rows Provider, stage Stage) {
+	report, err := d.Compare(Core, rows, stage)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,9 +55,23 @@ func check(t *testing.T, d Data, rows Provider, tolerances Tolerances) {
 	if err := report.Err(); err != nil {
 		t.Error(err)
 	}
-	// Three recordings at three lengths, each with n and 31 or more features.
-	if len(report) < 9*32 {
-		t.Errorf("%d lines compared", len(report))
+}
+
+// TestEveryFeatureHasAReference, at every length at which it is defined.
+func TestEveryFeatureHasAReference(t *testing.T) {
+	for _, c := range []struct {
+		set  *features.Set
+		list []Against
+	}{
+		{features.Core, Core},
+	} {
+		for _, f := range c.set.Features {
+			for _, w := range f.Windows {
+				if !slices.ContainsFunc(c.list, func(a Against) bool { return a.Feature == f.ID && slices.Contains(a.Lengths, w) }) {
+					t.Errorf("%s of %s has no reference at %s", f.ID, c.set.Name, w)
+				}
+			}
+		}
 	}
 }
 
@@ -71,7 +88,7 @@ func TestCompareFinds(t *testing.T) {
 			rec.Readings.MilliC = append(rec.Readings.MilliC, int32(30_000+i*i%77))
 		}
 	}
-	want := Compute(rec, length)
+	want := Compute(features.Core, rec, length)
 	for name, c := range map[string]struct {
 		spoil      func(*Rows)
 		incomplete bool
@@ -89,12 +106,19 @@ func TestCompareFinds(t *testing.T) {
 			got.Columns[id] = slices.Clone(got.Columns[id])
 		}
 		c.spoil(got)
-		lines, err := compare(got, want, length, InKernels)
-		if (err != nil) != c.incomplete {
-			t.Errorf("%s: error %v", name, err)
+		var report Report
+		var incomplete error
+		for i := range Core {
+			if a := &Core[i]; slices.Contains(a.Lengths, length) {
+				line, err := compare(got, a, want.Start, want.Columns[a.Feature], InKernels(a))
+				report, incomplete = append(report, line), errors.Join(incomplete, err)
+			}
 		}
-		if differs := Report(lines).Err() != nil; differs != (name != "same" && !c.incomplete) {
-			t.Errorf("%s: %v", name, Report(lines).Err())
+		if (incomplete != nil) != c.incomplete {
+			t.Errorf("%s: error %v", name, incomplete)
+		}
+		if differs := report.Err() != nil; differs != (name != "same" && !c.incomplete) {
+			t.Errorf("%s: %v", name, report.Err())
 		}
 	}
 }

@@ -8,36 +8,42 @@ import (
 )
 
 // Provider yields the windows of a recording at one length, starting at its
-// first sample: columns "n" and every feature of core.v1. Windows after the last
-// one of the reference are ignored.
+// first sample: columns "n" and the features of a set. Windows after the last one
+// of a reference are ignored.
 type Provider func(recording string, length time.Duration) (*Rows, error)
 
 // Kernels provides what package features computes, in float64.
-func (d Data) Kernels() Provider {
+func (d Data) Kernels(set *features.Set) Provider {
+	read := make(map[string]*Recording)
 	return func(recording string, length time.Duration) (*Rows, error) {
-		rec, err := d.Recording(recording)
-		if err != nil {
-			return nil, err
+		if read[recording] == nil {
+			rec, err := d.Recording(recording)
+			if err != nil {
+				return nil, err
+			}
+			read[recording] = rec
 		}
-		return Compute(rec, length), nil
+		return Compute(set, read[recording], length), nil
 	}
 }
 
-// Compute is core.v1 over a recording, in windows from its first sample.
-func Compute(rec *Recording, length time.Duration) *Rows {
-	ids := features.Core.Columns()
+// Compute is a set over a recording, in windows from its first sample.
+func Compute(set *features.Set, rec *Recording, length time.Duration) *Rows {
+	ids := set.Columns()
 	rows := &Rows{Columns: make(map[string][]float64)}
 	values := make([]float64, len(ids))
 	first, last := rec.Samples.T[0], rec.Samples.T[len(rec.Samples.T)-1]
+	var w features.Window
 	for start := first; start <= last; start += int64(length) {
-		var window features.Epoch
+		w.Reset(length, Rate)
+		w.Samples = rec.samples(start, start+int64(length))
 		for at := start; at < start+int64(length); at += int64(features.EpochLength) {
 			e := rec.epoch(at, at+int64(features.EpochLength))
-			window.Merge(&e)
+			w.Merge(&e)
 		}
-		features.Core.Values(&window, length, values)
+		set.Values(&w, values)
 		rows.Start = append(rows.Start, time.Duration(start-first))
-		rows.Columns["n"] = append(rows.Columns["n"], float64(window.N()))
+		rows.Columns["n"] = append(rows.Columns["n"], float64(w.N()))
 		for i, id := range ids {
 			rows.Columns[id] = append(rows.Columns[id], values[i])
 		}
@@ -47,12 +53,14 @@ func Compute(rec *Recording, length time.Duration) *Rows {
 
 // epoch accumulates what lies in [from, to).
 func (r *Recording) epoch(from, to int64) features.Epoch {
+	i, j := span(r.Readings.T, from, to)
+	return features.NewEpoch(r.samples(from, to), features.Readings{T: r.Readings.T[i:j], MilliC: r.Readings.MilliC[i:j]}, Rate)
+}
+
+// samples are those in [from, to).
+func (r *Recording) samples(from, to int64) features.Samples {
 	i, j := span(r.Samples.T, from, to)
-	k, l := span(r.Readings.T, from, to)
-	return features.NewEpoch(
-		features.Samples{T: r.Samples.T[i:j], X: r.Samples.X[i:j], Y: r.Samples.Y[i:j], Z: r.Samples.Z[i:j]},
-		features.Readings{T: r.Readings.T[k:l], MilliC: r.Readings.MilliC[k:l]},
-	)
+	return features.Samples{T: r.Samples.T[i:j], X: r.Samples.X[i:j], Y: r.Samples.Y[i:j], Z: r.Samples.Z[i:j]}
 }
 
 func span(t []int64, from, to int64) (i, j int) {

@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
-
-	"github.com/wearstream/wearstream/features"
 )
 
 // Rows are windows in order of time, a column per feature. NaN is undefined.
@@ -15,41 +13,47 @@ type Rows struct {
 	Columns map[string][]float64
 }
 
-// Reference reads what the reference implementations made of a recording:
+// reference is what a feature of a recording is held against at a length:
 // windows from its first sample, the incomplete last one dropped.
-func (d Data) Reference(recording string, length time.Duration) (*Rows, error) {
-	rows, err := d.table(recording, "basic", length)
+func (t tables) reference(a *Against, recording string, length time.Duration) ([]time.Duration, []float64, error) {
+	rows, err := t.table(a.File, recording, length)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	metrics, err := d.table(recording, "skdh_metrics", length)
+	if a.MeanOf == 0 {
+		return rows.Start, rows.Columns[a.Column], nil
+	}
+	short, err := t.table(a.File, recording, a.MeanOf)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	rows.Columns["enmo"] = metrics.Columns["enmo"]
-	if length == features.EpochLength {
-		rows.Columns["mad"] = metrics.Columns["mad"]
-		return rows, nil
+	per := int(length / a.MeanOf)
+	column := short.Columns[a.Column]
+	if len(column) < per*len(rows.Start) {
+		return nil, nil, fmt.Errorf("%s of %s has %d values at %s, want %d", a.Column, recording, len(column), a.MeanOf, per*len(rows.Start))
 	}
-	// The references' mad of a longer window is another measure than ours.
-	short, err := d.table(recording, "skdh_metrics", features.EpochLength)
-	if err != nil {
-		return nil, err
-	}
-	per := int(length / features.EpochLength)
-	for i := range rows.Start {
-		sum := 0.0
-		for _, mad := range short.Columns["mad"][i*per : (i+1)*per] {
-			sum += mad
+	means := make([]float64, len(rows.Start))
+	for i := range means {
+		for _, v := range column[i*per : (i+1)*per] {
+			means[i] += v
 		}
-		rows.Columns["mad5_mean"] = append(rows.Columns["mad5_mean"], sum/float64(per))
+		means[i] /= float64(per)
 	}
-	return rows, nil
+	return rows.Start, means, nil
 }
 
-// table reads one file of references.
-func (d Data) table(recording, kind string, length time.Duration) (*Rows, error) {
-	path := filepath.Join(d.Oracle, fmt.Sprintf("%s.%s_%ds.csv", recording, kind, length/time.Second))
+// tables are the files of references that were read, by path.
+type tables struct {
+	dir  string
+	read map[string]*Rows
+}
+
+// table reads one file of references: times of windows and a column per value.
+func (t tables) table(kind, recording string, length time.Duration) (*Rows, error) {
+	path := filepath.Join(t.dir, fmt.Sprintf("%s.%s_%ds.csv", recording, kind, int(length.Seconds())))
+	if rows := t.read[path]; rows != nil {
+		return rows, nil
+	}
 	text, err := readCSV(path)
 	if err != nil {
 		return nil, err
@@ -67,5 +71,6 @@ func (d Data) table(recording, kind string, length time.Duration) (*Rows, error)
 	for _, at := range rows.Columns["window_start"] {
 		rows.Start = append(rows.Start, time.Duration((at-rows.Columns["window_start"][0])*1e9))
 	}
+	t.read[path] = rows
 	return rows, nil
 }

@@ -63,10 +63,6 @@ func (o *operator) emit(ctx context.Context, s *sensor, k window.Key, why when, 
 		return nil // it holds data of a later boot than what came last
 	}
 	s.setPending(k, nil)
-	sum := o.summer.Sum(k, o.batchesOf(entries), &s.begun)
-	if sum.N == 0 {
-		return nil // no samples: a gap, not a window
-	}
 	state := window.Corrected
 	if was.State < window.Final {
 		state = window.Provisional
@@ -74,11 +70,14 @@ func (o *operator) emit(ctx context.Context, s *sensor, k window.Key, why when, 
 			state = window.Final
 		}
 	}
-	if why != whenRestated && was.State != window.None && !(was.State == window.Provisional && state == window.Final) {
-		before := o.batchesOf(before(entries, p.First))
-		if old := o.summer.Sum(k, before, nil); old.Same(&sum) {
-			return nil
-		}
+	mustDiffer := why != whenRestated && was.State != window.None && !(was.State == window.Provisional && state == window.Final)
+	var old window.Sum
+	if mustDiffer {
+		old = o.summer.Sum(k, o.batchesOf(before(entries, p.First)), nil)
+	}
+	sum := o.summer.Sum(k, o.batchesOf(entries), &s.begun) // the last, whose samples hold
+	if sum.N == 0 || mustDiffer && old.Same(&sum) {
+		return nil // a gap and not a window, or nothing new
 	}
 	row := o.row(s, k, &sum)
 	if received <= k.End()+liveFor {
@@ -140,7 +139,10 @@ func (o *operator) row(s *sensor, k window.Key, sum *window.Sum) *wire.WindowRow
 			o.values[i] = math.NaN()
 		}
 	} else {
-		o.cfg.Set.Values(&sum.Epoch, k.Length, o.values)
+		w := &o.window
+		w.Reset(k.Length, sum.Rate)
+		w.Epoch, w.Samples = sum.Epoch, sum.Samples
+		o.cfg.Set.Values(w, o.values)
 	}
 	for _, v := range o.values {
 		o.one.Features = append(o.one.Features, float32(v))

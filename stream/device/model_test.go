@@ -294,7 +294,13 @@ func (m *model) describe(r *row, k window.Key, samples []sample, readings map[in
 	} else if coverage < 0.8 {
 		r.flags |= wire.FlagPartial
 	}
-	var whole features.Epoch
+	rate := samples[0].b.Nominal()
+	var whole features.Window
+	whole.Reset(k.Length, rate)
+	for _, v := range samples {
+		w := &whole.Samples
+		w.T, w.X, w.Y, w.Z = append(w.T, v.t), append(w.X, v.x), append(w.Y, v.y), append(w.Z, v.z)
+	}
 	for at := k.Start; at < k.End(); at += 5e9 {
 		var s features.Samples
 		var t features.Readings
@@ -308,11 +314,11 @@ func (m *model) describe(r *row, k window.Key, samples []sample, readings map[in
 				t.T, t.MilliC = append(t.T, v), append(t.MilliC, readings[v])
 			}
 		}
-		e := features.NewEpoch(s, t)
+		e := features.NewEpoch(s, t, rate)
 		whole.Merge(&e)
 	}
 	out := make([]float64, len(features.Core.Features))
-	features.Core.Values(&whole, k.Length, out)
+	features.Core.Values(&whole, out)
 	for _, v := range out {
 		if coverage < 0.5 || v != v {
 			r.bytes += "-"

@@ -52,6 +52,7 @@ type operator struct {
 
 	recalling map[*sensor]bool // that hold blocks read again
 	one       wire.WindowRow   // and what else is used again and again
+	window    features.Window
 	values    []float64
 	found     []*entry
 	batches   []*wire.SampleBatch
@@ -64,7 +65,8 @@ func New(cfg Config, reg prometheus.Registerer) stream.NewOperator {
 		o := &operator{
 			cfg: cfg, metrics: m, partition: partition, history: history,
 			sensors: map[string]*sensor{}, touched: map[string]*sensor{}, recalling: map[*sensor]bool{},
-			algo: cfg.Set.Algo(), values: make([]float64, len(cfg.Set.Features)), handed: map[string]int{}, cold: len(state) > 0,
+			summer: window.Summer{SamplesAt: cfg.Set.SampleLengths()},
+			algo:   cfg.Set.Algo(), values: make([]float64, len(cfg.Set.Features)), handed: map[string]int{}, cold: len(state) > 0,
 		}
 		o.newRows()
 		return o, o.restore(state)

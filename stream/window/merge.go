@@ -28,6 +28,7 @@ type Merger struct {
 	clip  []bool
 	order []int
 	out   Content
+	bare  Content // what Frame gave
 }
 
 // SortBatches puts batches into the order of their names, as Merge wants them.
@@ -66,8 +67,9 @@ func (m *Merger) Merge(k Key, batches []*wire.SampleBatch) *Content {
 // Frame collects the same, but for the samples.
 func (m *Merger) Frame(k Key, batches []*wire.SampleBatch) *Content {
 	m.frame(k, batches)
-	m.c.Samples = features.Samples{}
-	return &m.c
+	m.bare = m.c
+	m.bare.Samples = features.Samples{}
+	return &m.bare
 }
 
 func (m *Merger) frame(k Key, batches []*wire.SampleBatch) {

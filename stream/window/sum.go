@@ -6,6 +6,7 @@ import (
 	"hash"
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/wearstream/wearstream/features"
 	"github.com/wearstream/wearstream/stream/wire"
@@ -19,7 +20,9 @@ type Sum struct {
 	RateOff      bool
 	Jump         bool
 	Digest       string // 16 hex digits, definitions, section 3
+	Rate         uint32 // the configured one, millihertz
 	Epoch        features.Epoch
+	Samples      features.Samples // where Summer.SamplesAt says so; until the next sum
 }
 
 // Same reports whether two sums are of the same content. How often a sample came
@@ -33,6 +36,8 @@ func (s *Sum) Same(o *Sum) bool {
 // summed just before takes over their work: what Begun holds of a sensor. With or
 // without it a sum has the same bytes.
 type Summer struct {
+	SamplesAt []time.Duration // window lengths whose sums hold the samples
+
 	merger Merger
 	buf    []byte
 	part   part
@@ -52,6 +57,20 @@ func (b *Begun) Forget(from, to int64) {
 			b.parts[i] = nil
 		}
 	}
+}
+
+// take takes out what is whole of a window; nil: nothing is.
+func (b *Begun) take(k Key) *part {
+	if b == nil {
+		return nil
+	}
+	for i, p := range b.parts {
+		if p != nil && p.key == k && p.upto == k.End() {
+			b.parts[i] = nil
+			return p
+		}
+	}
+	return nil
 }
 
 // part is the beginning of a window.
@@ -96,7 +115,7 @@ func (p *part) add(until int64, c *Content, nominal uint32, bytes []byte) {
 
 // sum closes the window, given what its batches say beside the samples.
 func (p *part) sum(c *Content, buf []byte) Sum {
-	s := Sum{N: p.n, Dup: p.dup, Clip: p.clip, RateOff: c.RateOff, Jump: c.Jump, Epoch: p.epoch}
+	s := Sum{N: p.n, Dup: p.dup, Clip: p.clip, RateOff: c.RateOff, Jump: c.Jump, Rate: p.nominal, Epoch: p.epoch}
 	if p.n == 0 {
 		return s
 	}
@@ -113,42 +132,58 @@ func (p *part) sum(c *Content, buf []byte) Sum {
 // Sum makes the sum of a window from its batches, which are ordered by name.
 // begun may be nil.
 func (s *Summer) Sum(k Key, batches []*wire.SampleBatch, begun *Begun) Sum {
-	if begun != nil {
-		for i, p := range begun.parts {
-			if p != nil && p.key == k && p.upto == k.End() {
-				begun.parts[i] = nil
-				return p.sum(s.merger.Frame(k, batches), s.buf[:0])
-			}
-		}
+	samples := slices.Contains(s.SamplesAt, k.Length)
+	var c *Content
+	p := begun.take(k)
+	switch {
+	case p == nil:
+		c = s.merger.Merge(k, batches)
+		p = s.whole(k, c, batches, begun)
+	case samples:
+		c = s.merger.Merge(k, batches)
+	default:
+		c = s.merger.Frame(k, batches)
 	}
-	c := s.merger.Merge(k, batches)
+	sum := p.sum(c, s.buf[:0])
+	if samples {
+		sum.Samples = c.Samples
+	}
+	return sum
+}
+
+// whole makes a window that nothing was begun of.
+func (s *Summer) whole(k Key, c *Content, batches []*wire.SampleBatch, begun *Begun) *part {
 	p := &s.part
 	p.begin(k)
-	rate := uint32(0)
-	if len(c.Samples.T) > 0 {
-		rate = nominal(batches, c.Samples.T[0])
-	}
 	s.buf = appendSamples(s.buf[:0], c.Samples)
+	rate := rateOf(c.Samples, batches)
 	p.add(k.End(), c, rate, s.buf)
-	for epoch := range epochs(k, c) {
+	for epoch := range epochs(k, c, batches) {
 		p.epoch.Merge(&epoch)
 	}
 	if begun != nil && k.Length == features.EpochLength {
 		begun.extend(k, c, rate, s.buf, &p.epoch)
 	}
-	return p.sum(c, s.buf[len(s.buf):])
+	return p
+}
+
+// rateOf is the configured rate of the first sample; 0 where there is none.
+func rateOf(s features.Samples, batches []*wire.SampleBatch) uint32 {
+	if len(s.T) == 0 {
+		return 0
+	}
+	return nominal(batches, s.T[0])
 }
 
 // epochs cuts a content into epochs in the order of time.
-func epochs(k Key, c *Content) func(yield func(features.Epoch) bool) {
+func epochs(k Key, c *Content, batches []*wire.SampleBatch) func(yield func(features.Epoch) bool) {
 	return func(yield func(features.Epoch) bool) {
 		s, r := c.Samples, c.Readings
 		for end := k.Start + int64(features.EpochLength); end <= k.End(); end += int64(features.EpochLength) {
 			i := sort.Search(len(s.T), func(i int) bool { return s.T[i] >= end })
 			j, _ := slices.BinarySearch(r.T, end)
-			if !yield(features.NewEpoch(
-				features.Samples{T: s.T[:i], X: s.X[:i], Y: s.Y[:i], Z: s.Z[:i]},
-				features.Readings{T: r.T[:j], MilliC: r.MilliC[:j]})) {
+			own := features.Samples{T: s.T[:i], X: s.X[:i], Y: s.Y[:i], Z: s.Z[:i]}
+			if !yield(features.NewEpoch(own, features.Readings{T: r.T[:j], MilliC: r.MilliC[:j]}, rateOf(own, batches))) {
 				return
 			}
 			s = features.Samples{T: s.T[i:], X: s.X[i:], Y: s.Y[i:], Z: s.Z[i:]}

@@ -1,0 +1,91 @@
+package features
+
+import (
+	"math"
+	"math/bits"
+	"time"
+)
+
+// jerk accumulates the differences of neighbouring samples. Neighbours further
+// apart than 1.5 configured spacings have a gap between them and no difference.
+// Integers, so epochs merged in order equal the whole.
+type jerk struct {
+	pairs       int64
+	squares     int128 // of the differences, added over the axes
+	limit       int64  // 1.5 spacings, ns; 0: the rate is unknown
+	some        bool   // first and last are samples
+	first, last point
+}
+
+type point struct {
+	t       int64
+	x, y, z int32
+}
+
+func newJerk(s Samples, rate uint32) jerk {
+	n := len(s.T)
+	if n == 0 {
+		return jerk{}
+	}
+	j := jerk{some: true, first: s.at(0)}
+	if rate > 0 {
+		j.limit = 1_500_000_000_000 / int64(rate)
+	}
+	j.last = j.first
+	for i := 1; i < n; i++ {
+		next := s.at(i)
+		j.add(next, j.limit)
+		j.last = next
+	}
+	return j
+}
+
+func (s *Samples) at(i int) point { return point{s.T[i], s.X[i], s.Y[i], s.Z[i]} }
+
+// add takes the difference between last and next. Each square is below 2^64.
+func (j *jerk) add(next point, limit int64) {
+	if next.t-j.last.t > limit {
+		return
+	}
+	j.pairs++
+	x, y, z := int64(next.x)-int64(j.last.x), int64(next.y)-int64(j.last.y), int64(next.z)-int64(j.last.z)
+	var carry uint64
+	j.squares.lo, carry = bits.Add64(j.squares.lo, uint64(x*x), 0)
+	j.squares.hi += carry
+	j.squares.lo, carry = bits.Add64(j.squares.lo, uint64(y*y), 0)
+	j.squares.hi += carry
+	j.squares.lo, carry = bits.Add64(j.squares.lo, uint64(z*z), 0)
+	j.squares.hi += carry
+}
+
+// merge adds the difference across the border, by the rate of what lies after it.
+func (j *jerk) merge(next *jerk) {
+	switch {
+	case !next.some:
+		return
+	case !j.some:
+		*j = *next
+		return
+	}
+	j.add(next.first, next.limit)
+	j.pairs += next.pairs
+	j.squares = j.squares.add(next.squares)
+	j.limit, j.last = next.limit, next.last
+}
+
+// jerkRMS is the root mean square of the jerk, the change of acceleration per
+// time, fs being the configured rate:
+//
+//	jerk_rms = sqrt(mean_i(sum_axes((a_i - a_(i-1)) fs)^2))
+var jerkRMS = Feature{
+	ID: "jerk_rms", Unit: "g/s", Windows: []time.Duration{time.Minute},
+	Doc: "root mean square of the change of acceleration per second, all axes together",
+	Value: func(w *Window) float64 {
+		if w.jerk.pairs == 0 {
+			return math.NaN()
+		}
+		perSample := math.Sqrt(w.jerk.squares.float64() / float64(w.jerk.pairs))
+		const milli = 1000
+		return float64(perSample*float64(w.Rate)) / (milli * perG)
+	},
+}

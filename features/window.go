@@ -1,0 +1,18 @@
+package features
+
+import "time"
+
+// Window is what a feature is a function of: an interval of one sensor, and
+// memory that is used again from one window to the next. The zero value is ready
+// for Reset.
+type Window struct {
+	Epoch   // everything that its epochs, merged, say
+	Length  time.Duration
+	Rate    uint32  // the configured one, millihertz
+	Samples Samples // of the whole window, at the lengths of Set.SampleLengths; read only
+}
+
+// Reset begins a window: nothing is in it, and nothing of the last one.
+func (w *Window) Reset(length time.Duration, rate uint32) {
+	w.Epoch, w.Length, w.Rate, w.Samples = Epoch{}, length, rate, Samples{}
+}
