@@ -13,6 +13,8 @@ import (
 	"math"
 	"net"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -172,7 +174,7 @@ func TestBudget(t *testing.T) {
 	}
 	eventually(t, "at the budget", func() bool { return r.b.flight.now() >= cfg.Budget })
 	eventually(t, "not ready", func() bool { return r.b.Ready() != nil })
-	if err := r.b.Ready(); strings.Contains(err.Error(), "the broker "+cfg.Broker) || !strings.Contains(err.Error(), "the log") {
+	if err := r.b.Ready(); strings.Contains(err.Error(), "the broker "+cfg.Broker) || r.b.ingest.Ready(time.Now()) == nil {
 		t.Errorf("the log is away and Ready says %v", err)
 	}
 	// What paho had read when the gate closed comes on top.
@@ -183,7 +185,7 @@ func TestBudget(t *testing.T) {
 		t.Errorf("%v acknowledged while the log is away", got)
 	}
 	off.Store(false)
-	eventually(t, "all in the log", func() bool { return len(batches(t, brokers, 1)) == n })
+	eventually(t, "all in the log", func() bool { return len(batches(t, brokers, 1).times) == n })
 	eventually(t, "all acknowledged", func() bool { return r.b.flight.now() == 0 })
 	if got := len(readAll(t, brokers, wire.TopicDevice)); got != n || r.metric("bridge_reconnects_total", "") != 0 {
 		t.Errorf("%d records of %d batches", got, n)
@@ -227,7 +229,9 @@ func TestRestart(t *testing.T) {
 		}
 	}
 	f.stop()
-	if repeats := f.wantAll(t, brokers); repeats != 0 {
+	there := f.wantAll(t, brokers)
+	there.inOrder(t)
+	if repeats := there.repeats(); repeats != 0 {
 		t.Errorf("%d repeats of %d batches", repeats, f.count())
 	}
 }
@@ -257,14 +261,15 @@ func TestReconnect(t *testing.T) {
 	way.down.Store(true)
 	way.cut()
 	eventually(t, "not ready", func() bool { return r.b.Ready() != nil && r.metric("bridge_connected", "") == 0 })
-	if err := r.b.Ready(); !strings.Contains(err.Error(), "the broker mqtt://"+way.addr+" is away") || strings.Contains(err.Error(), "the log") {
+	if err := r.b.Ready(); !strings.Contains(err.Error(), "the broker mqtt://"+way.addr+" is away") || r.b.ingest.Ready(time.Now()) != nil {
 		t.Errorf("the broker is away and Ready says %v", err)
 	}
 	way.down.Store(false)
 	eventually(t, "ready", func() bool { return r.b.Ready() == nil && r.metric("bridge_connected", "") == 1 })
 	f.stop()
-	repeats := f.wantAll(t, brokers)
-	t.Logf("4 cuts, %d batches acknowledged, 0 lost, %d repeats", f.count(), repeats)
+	there := f.wantAll(t, brokers)
+	there.inOrder(t)
+	t.Logf("4 cuts, %d batches acknowledged, 0 lost, %d repeats", f.count(), there.repeats())
 }
 
 // forwarder passes connections on.
@@ -312,6 +317,43 @@ func (f *forwarder) cut() {
 		c.Close()
 	}
 	f.open = nil
+}
+
+// A bridge without a certificate, or with one of another authority, is refused by the
+// broker, and Ready says so; a certificate that is put in its place is used at the next
+// attempt.
+func TestCertificate(t *testing.T) {
+	cfg := config(t, "certificate")
+	brokers := cluster(t).ListenAddrs()
+	none := cfg
+	none.TLSCert, none.TLSKey = "", ""
+	r := run(t, brokers, none)
+	eventually(t, "refused", func() bool { return refusedTLS(r.b.Ready()) })
+	r.stop()
+
+	theirs := t.TempDir()
+	if out, err := exec.Command(local("certs"), theirs, "bridge").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	right := []string{cfg.TLSCert, cfg.TLSKey}
+	cfg.TLSCert, cfg.TLSKey = filepath.Join(theirs, "bridge", "cert.pem"), filepath.Join(theirs, "bridge", "key.pem")
+	r = run(t, brokers, cfg)
+	eventually(t, "refused", func() bool { return refusedTLS(r.b.Ready()) })
+	for i, file := range []string{cfg.TLSCert, cfg.TLSKey} {
+		pem, err := os.ReadFile(right[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, pem, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "ready", func() bool { return r.b.Ready() == nil })
+}
+
+// refusedTLS: the broker ended the handshake; the client may see no more than its end.
+func refusedTLS(err error) bool {
+	return err != nil && !errors.Is(err, errNeverConnected) && strings.Contains(err.Error(), "is away: connect to mqtts://")
 }
 
 // A broker that does not let the topics be read is away, and Ready says which topics:

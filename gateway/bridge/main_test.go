@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/wearstream/wearstream/deploy/local/parts"
 	"github.com/wearstream/wearstream/gateway/ingest"
 	"github.com/wearstream/wearstream/stream/kafka"
 )
@@ -111,7 +112,7 @@ var mosquitto = broker{stop: func() {}}
 type broker struct {
 	sync.Once
 	addr, pki string
-	dir       string // its folder, if we started it
+	dir       string
 	stop      func()
 	err       error
 }
@@ -120,34 +121,24 @@ type broker struct {
 func (b *broker) need(t *testing.T) {
 	t.Helper()
 	b.Do(func() { b.err = b.find() })
-	switch {
-	case b.err == nil:
-	case os.Getenv("WEARSTREAM_PARTS_REQUIRED") != "":
-		t.Fatal(b.err)
-	default:
-		t.Skip(b.err)
+	if b.err != nil {
+		parts.Missing(t, b.err)
 	}
+	parts.Used(t, parts.Mosquitto)
 }
 
-// find takes the broker that the environment names, else starts one of its own where
-// the part is in the cache already or parts are required.
+// find starts a broker where the part is in the cache already or parts are required.
 func (b *broker) find() error {
-	if b.addr = os.Getenv("WEARSTREAM_TEST_MOSQUITTO"); b.addr != "" {
-		if b.pki = os.Getenv("WEARSTREAM_TEST_MOSQUITTO_PKI"); b.pki == "" {
-			return errors.New("WEARSTREAM_TEST_MOSQUITTO is set and WEARSTREAM_TEST_MOSQUITTO_PKI is not")
-		}
-		return nil
-	}
-	if os.Getenv("WEARSTREAM_PARTS_REQUIRED") == "" {
-		parts := os.Getenv("WEARSTREAM_PARTS")
-		if parts == "" {
+	if !parts.Required() {
+		cached := os.Getenv("WEARSTREAM_PARTS")
+		if cached == "" {
 			cache, err := os.UserCacheDir()
 			if err != nil {
 				return err
 			}
-			parts = filepath.Join(cache, "wearstream", "parts")
+			cached = filepath.Join(cache, "wearstream", "parts")
 		}
-		if found, _ := filepath.Glob(filepath.Join(parts, "mosquitto-*")); len(found) == 0 {
+		if found, _ := filepath.Glob(filepath.Join(cached, "mosquitto-*")); len(found) == 0 {
 			return errors.New("no Mosquitto here: run deploy/local/mosquitto fetch")
 		}
 	}
@@ -160,9 +151,8 @@ func (b *broker) find() error {
 
 func local(script string) string { return filepath.Join("..", "..", "deploy", "local", script) }
 
-// start runs the fetched broker with the configuration of deploy/local, but keeps
-// sessions in memory: it does not die here, and saving a backlog at every change makes
-// it slow. A shell ends it when this process ends, however that is.
+// start runs the fetched broker with the configuration of deploy/local. A shell ends it
+// when this process ends, however that is.
 func (b *broker) start(part string) (err error) {
 	if b.dir, err = os.MkdirTemp("", "bridgetest-"); err != nil {
 		return err
@@ -188,8 +178,8 @@ func (b *broker) start(part string) (err error) {
 	ln.Close()
 	_, port, _ := net.SplitHostPort(b.addr)
 	text := regexp.MustCompile(`(?m)^listener .*`).ReplaceAllString(string(conf), "listener "+port+" 127.0.0.1")
-	text = regexp.MustCompile(`(?m)^(persistence|autosave).*\n`).ReplaceAllString(text, "")
 	if err := errors.Join(
+		os.Mkdir(filepath.Join(b.dir, "data"), 0o700),
 		os.WriteFile(filepath.Join(b.dir, "mosquitto.conf"), []byte(text), 0o600),
 		os.WriteFile(filepath.Join(b.dir, "mosquitto.acl"), acl, 0o600)); err != nil {
 		return err

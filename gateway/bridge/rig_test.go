@@ -219,20 +219,41 @@ type name struct {
 	boot, seq uint64
 }
 
-// batches counts the batches of a boot in the log by name; the boot is the test's.
-func batches(t *testing.T, brokers []string, boot uint64) map[name]int {
+// tally is what the log holds of a boot.
+type tally struct {
+	times    map[name]int // how often a batch is there
+	disorder int          // batches whose first copy is behind a later batch of their sensor
+}
+
+func (l tally) repeats() (n int) {
+	for _, times := range l.times {
+		n += times - 1
+	}
+	return n
+}
+
+// batches reads the batches of a boot in the log; the boot is the test's.
+func batches(t *testing.T, brokers []string, boot uint64) tally {
 	t.Helper()
-	seen := map[name]int{}
+	l, last := tally{times: map[name]int{}}, map[string]uint64{}
 	for _, rec := range readAll(t, brokers, wire.TopicDevice) {
 		b, err := wire.Decode(rec.Value)
 		if err != nil {
 			t.Fatalf("record at %d/%d: %v", rec.Partition, rec.Offset, err)
 		}
-		if b.Boot == boot {
-			seen[name{string(rec.Key), b.Boot, b.Seq}]++
+		if b.Boot != boot {
+			continue
 		}
+		sensor := string(rec.Key)
+		if l.times[name{sensor, boot, b.Seq}]++; l.times[name{sensor, boot, b.Seq}] > 1 {
+			continue
+		}
+		if b.Seq < last[sensor] {
+			l.disorder++
+		}
+		last[sensor] = max(last[sensor], b.Seq)
 	}
-	return seen
+	return l
 }
 
 // fleet is devices that publish QoS 1 through Mosquitto until they are stopped.
@@ -251,7 +272,9 @@ func (f *fleet) count() int {
 }
 
 // publish starts n devices with a few batches in flight each.
-func publish(t *testing.T, n int) *fleet {
+func publish(t *testing.T, n int) *fleet { return publishEvery(t, n, 4*time.Millisecond) }
+
+func publishEvery(t *testing.T, n int, interval time.Duration) *fleet {
 	t.Helper()
 	f := &fleet{boot: uint64(time.Now().UnixNano()), acked: map[name]bool{}}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -264,7 +287,7 @@ func publish(t *testing.T, n int) *fleet {
 		wg.Go(func() {
 			defer c.Disconnect(250)
 			window := make(chan struct{}, 8)
-			pace := time.NewTicker(4 * time.Millisecond)
+			pace := time.NewTicker(interval)
 			defer pace.Stop()
 			var acks sync.WaitGroup
 			defer acks.Wait()
@@ -311,16 +334,14 @@ func batch(boot, seq uint64) []byte {
 	return b.Append(nil)
 }
 
-// wantAll waits until every acknowledged batch is in the log, and answers how many
-// records are repeats.
-func (f *fleet) wantAll(t *testing.T, brokers []string) (repeats int) {
+// wantAll waits until every acknowledged batch is in the log.
+func (f *fleet) wantAll(t *testing.T, brokers []string) (there tally) {
 	t.Helper()
-	var seen map[name]int
 	var lost []string
 	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		seen, lost = batches(t, brokers, f.boot), nil
+		there, lost = batches(t, brokers, f.boot), nil
 		for n := range f.acked {
-			if seen[n] == 0 {
+			if there.times[n] == 0 {
 				lost = append(lost, fmt.Sprint(n))
 			}
 		}
@@ -331,8 +352,5 @@ func (f *fleet) wantAll(t *testing.T, brokers []string) (repeats int) {
 	if len(lost) > 0 {
 		t.Fatalf("%d of %d acknowledged batches are lost: %s", len(lost), len(f.acked), strings.Join(lost[:min(10, len(lost))], " "))
 	}
-	for _, n := range seen {
-		repeats += n - 1
-	}
-	return repeats
+	return there
 }
