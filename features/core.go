@@ -1,6 +1,9 @@
 package features
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Core is the set core.v1: what every study gets.
 var Core = &Set{
@@ -16,6 +19,7 @@ var Core = &Set{
 		[]Feature{sma, jerkRMS},
 		angles,
 		temperatures,
+		percentiles(time.Minute),
 	),
 	Parameters: map[string]any{
 		"acceleration_step_g":   1e-6,
@@ -23,6 +27,7 @@ var Core = &Set{
 		"enmo_offset_g":         1,
 		"mad_window_s":          5,
 		"jerk_gap_spacings":     1.5,
+		"percentile_type":       7,
 		"windows_s":             []int{5, 60, 900},
 	},
 }

@@ -1,10 +1,12 @@
 package features
 
 import (
+	"fmt"
 	"math"
 	"math/big"
 	"math/rand/v2"
 	"reflect"
+	"regexp"
 	"slices"
 	"testing"
 	"time"
@@ -113,15 +115,21 @@ func TestMergeOfNothing(t *testing.T) {
 	}
 }
 
-// TestAgainstBig computes every feature of a quarter of an hour in 200-bit
-// arithmetic from the samples.
+// TestAgainstBig computes every feature of a minute and of a quarter of an hour in
+// 200-bit arithmetic from the samples.
 func TestAgainstBig(t *testing.T) {
-	const seconds, rate = 900, 20
+	for _, length := range Lengths[1:] {
+		t.Run(length.String(), func(t *testing.T) { againstBig(t, length, 20) })
+	}
+}
+
+func againstBig(t *testing.T, length time.Duration, rate int) {
+	seconds := int(length / time.Second)
 	s, r := wrist(seconds, rate)
-	got := values(merged(epochs(seconds, rate)), s, 15*time.Minute, rate)
+	got := values(merged(epochs(seconds, rate)), s, length, rate)
 	want := exact(s, r, rate)
 	for i, f := range Core.Features {
-		if !slices.Contains(f.Windows, 15*time.Minute) {
+		if !slices.Contains(f.Windows, length) {
 			if !math.IsNaN(got[i]) {
 				t.Errorf("%s is %v where it is not defined", f.ID, got[i])
 			}
@@ -132,7 +140,7 @@ func TestAgainstBig(t *testing.T) {
 			t.Errorf("%s has no model here", f.ID)
 		}
 		limit := 4e-15
-		if f.ID == "enmo" || f.ID == "mad5_mean" {
+		if f.ID == "enmo" || f.ID == "enmoa" || f.ID == "mad5_mean" {
 			limit = 1e-13 // small differences of sums around 1 g
 		}
 		if d := math.Abs(got[i] - w); !(d <= limit*math.Abs(w)) {
@@ -157,6 +165,16 @@ func mean(v []number) number {
 		sum = add(sum, x)
 	}
 	return over(sum, num(float64(len(v))))
+}
+
+func percentile(v []number, percent int) number {
+	sorted := slices.SortedFunc(slices.Values(v), func(a, b number) int { return a.Cmp(b) })
+	h := over(num(float64(percent*(len(v)-1))), num(100))
+	i, _ := h.Int64()
+	if int(i) == len(v)-1 {
+		return sorted[i]
+	}
+	return add(sorted[i], times(sub(h, num(float64(i))), sub(sorted[i+1], sorted[i])))
 }
 
 func column(v []int32, scale float64) []number {
@@ -200,6 +218,9 @@ func exact(s Samples, r Readings, rate int) map[string]float64 {
 		}
 		out[id+"_mean"], out[id+"_min"], out[id+"_max"], out[id+"_range"] = value(m), value(least), value(most), value(sub(most, least))
 		out[id+"_sd"] = value(root(over(squares, num(float64(len(v)-1)))))
+		for _, percent := range []int{5, 25, 50, 75, 95} {
+			out[fmt.Sprintf("%s_p%02d", id, percent)] = value(percentile(v, percent))
+		}
 	}
 	out["en"], out["enmo"], out["enmoa"], out["mad5_mean"] = out["vm_mean"], value(mean(over1)), value(mean(apart)), value(mean(mads))
 	out["sma"] = value(mean(area))
@@ -208,6 +229,14 @@ func exact(s Samples, r Readings, rate int) map[string]float64 {
 		across := root(add(times(i, i), times(j, j)))
 		out["angle"+id+"_of_mean"] = math.Atan(value(over(mean(axes[k]), across))) * 180 / math.Pi
 	}
+	squares := num(0)
+	for i := 1; i < len(vm); i++ {
+		for _, a := range axes {
+			jerk := times(sub(a[i], a[i-1]), num(float64(rate)))
+			squares = add(squares, times(jerk, jerk))
+		}
+	}
+	out["jerk_rms"] = value(root(over(squares, num(float64(len(vm)-1)))))
 	out["temp_n"] = float64(len(temp))
 	var u []number
 	for _, at := range r.T {
@@ -243,7 +272,18 @@ func TestFullScale(t *testing.T) {
 	for id, want := range map[string]float64{
 		"x_mean": -0.5e-6, "x_sd": sd / 1e6, "x_min": -2147.483648, "x_max": 2147.483647, "x_range": 4294.967295,
 		"vm_max": math.Sqrt(3) * 2147.483648, "vm_min": math.Sqrt(3) * 2147.483647, "temp_sd": sd / 1e3, "temp_n": total,
-		"enmo": math.Sqrt(3)*2147.4836475 - 1,
+		"enmo": math.Sqrt(3)*2147.4836475 - 1, "sma": 3 * 2147.4836475,
+	} {
+		if v := got[slices.Index(Core.Columns(), id)]; !(math.Abs(v-want) <= 1e-12*math.Abs(want)) {
+			t.Errorf("%s = %.17g, want %.17g", id, v, want)
+		}
+	}
+	minute := merged(slices.Repeat([]Epoch{NewEpoch(s, r, milli(1000))}, 12))
+	got = values(minute, s, time.Minute, 1000)
+	for id, want := range map[string]float64{
+		"x_p05": -2147.483648, "y_p25": -2147.483648, "z_p95": 2147.483647,
+		"vm_p25": math.Sqrt(3) * 2147.483647, "vm_p75": math.Sqrt(3) * 2147.483648,
+		"jerk_rms": math.Sqrt(3) * 4294.967295 * 1000,
 	} {
 		if v := got[slices.Index(Core.Columns(), id)]; !(math.Abs(v-want) <= 1e-12*math.Abs(want)) {
 			t.Errorf("%s = %.17g, want %.17g", id, v, want)
@@ -252,27 +292,30 @@ func TestFullScale(t *testing.T) {
 }
 
 func TestUndefined(t *testing.T) {
-	one := NewEpoch(Samples{T: []int64{1}, X: []int32{0}, Y: []int32{0}, Z: []int32{0}}, Readings{T: []int64{5}, MilliC: []int32{36_600}}, milli(50))
+	nothing := Samples{T: []int64{1}, X: []int32{0}, Y: []int32{0}, Z: []int32{0}}
+	one := NewEpoch(nothing, Readings{T: []int64{5}, MilliC: []int32{36_600}}, milli(50))
 	for _, c := range []struct {
-		name    string
-		e       Epoch
-		defined []string
+		name      string
+		e         Epoch
+		s         Samples
+		length    time.Duration
+		undefined string // ids, at lengths where they are defined else
 	}{
-		{"empty", Epoch{}, []string{"temp_n"}},
-		{"one sample of nothing", one, []string{
-			"x_mean", "x_min", "x_max", "x_range", "y_mean", "y_min", "y_max", "y_range", "z_mean", "z_min", "z_max", "z_range",
-			"vm_mean", "vm_min", "vm_max", "vm_range", "en", "enmo", "enmoa", "mad", "sma", "temp_n", "temp_mean", "temp_min", "temp_max",
-		}},
+		{"empty", Epoch{}, Samples{}, EpochLength, "^temp_n$"},
+		{"empty", Epoch{}, Samples{}, time.Minute, "^temp_n$"},
+		{"one sample of nothing", one, nothing, EpochLength, "^(.*_of_mean|.*_sd|.*_slope.*)$"},
+		{"one sample of nothing", one, nothing, time.Minute, "^(.*_of_mean|.*_sd|.*_slope.*|jerk_rms)$"},
 	} {
-		out := values(c.e, Samples{}, EpochLength, 50)
-		var defined []string
-		for i, v := range out {
-			if !math.IsNaN(v) {
-				defined = append(defined, Core.Features[i].ID)
+		pattern, empty := regexp.MustCompile(c.undefined), c.e.N() == 0
+		out := values(c.e, c.s, c.length, 50)
+		for i, f := range Core.Features {
+			want := pattern.MatchString(f.ID) != empty
+			if !slices.Contains(f.Windows, c.length) {
+				want = true
 			}
-		}
-		if !slices.Equal(defined, c.defined) {
-			t.Errorf("%s: defined %v, want %v", c.name, defined, c.defined)
+			if undefined := math.IsNaN(out[i]); undefined != want {
+				t.Errorf("%s at %s: %s is %v", c.name, c.length, f.ID, out[i])
+			}
 		}
 	}
 }
@@ -282,5 +325,39 @@ func TestNewEpochAllocatesNothing(t *testing.T) {
 	var e Epoch
 	if n := testing.AllocsPerRun(20, func() { e = NewEpoch(s, r, milli(100)) }); n != 0 {
 		t.Errorf("%v allocations for %d samples", n, e.N())
+	}
+}
+
+// TestWindowAllocatesNothing: the memory of a window is used again.
+func TestWindowAllocatesNothing(t *testing.T) {
+	s, r := wrist(5, 100)
+	e := NewEpoch(s, r, milli(100))
+	out := make([]float64, len(Core.Features))
+	var w Window
+	run := func() {
+		w.Reset(time.Minute, milli(100))
+		w.Epoch, w.Samples = e, s
+		Core.Values(&w, out)
+	}
+	run()
+	if n := testing.AllocsPerRun(20, run); n != 0 {
+		t.Errorf("%v allocations a window", n)
+	}
+}
+
+// TestWindowForgets: a window has nothing of the one before.
+func TestWindowForgets(t *testing.T) {
+	s, r := wrist(60, 50)
+	var w Window
+	out := make([]float64, len(Core.Features))
+	for i := range 12 {
+		part, e := s.slice(i*250, i*250+250), NewEpoch(s.slice(i*250, i*250+250), r.slice(i*5, i*5+5), milli(50))
+		w.Reset(time.Minute, milli(50))
+		w.Merge(&e)
+		w.Samples = part
+		Core.Values(&w, out)
+		if want := values(e, part, time.Minute, 50); !slices.EqualFunc(out, want, func(a, b float64) bool { return a == b || a != a && b != b }) {
+			t.Fatalf("window %d: %v\nalone: %v", i, out, want)
+		}
 	}
 }

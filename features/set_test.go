@@ -70,13 +70,20 @@ func TestColumns(t *testing.T) {
 			}
 		}
 	}
-	for w, hidden := range map[time.Duration][]string{
-		EpochLength: {"mad5_mean", "jerk_rms"}, time.Minute: {"mad"}, 15 * time.Minute: {"mad", "jerk_rms"},
-	} {
-		at := Core.ColumnsAt(w)
-		if len(at) != len(ids)-len(hidden) || slices.ContainsFunc(hidden, func(id string) bool { return slices.Contains(at, id) }) {
-			t.Errorf("columns at %s: %v", w, at)
+	only := map[string][]time.Duration{"mad": Lengths[:1], "mad5_mean": Lengths[1:], "jerk_rms": {time.Minute}}
+	for _, f := range Core.Features {
+		want := Lengths
+		if w, ok := only[f.ID]; ok {
+			want = w
+		} else if f.Samples {
+			want = []time.Duration{time.Minute}
 		}
+		if !slices.Equal(f.Windows, want) {
+			t.Errorf("%s is defined at %v, want %v", f.ID, f.Windows, want)
+		}
+	}
+	if at := Core.SampleLengths(); !slices.Equal(at, []time.Duration{time.Minute}) {
+		t.Errorf("samples are needed at %v", at)
 	}
 	if at := Core.ColumnsAt(time.Hour); at != nil {
 		t.Errorf("columns at an hour: %v", at)

@@ -10,9 +10,12 @@ type Window struct {
 	Length  time.Duration
 	Rate    uint32  // the configured one, millihertz
 	Samples Samples // of the whole window, at the lengths of Set.SampleLengths; read only
+
+	ordered ordered
 }
 
 // Reset begins a window: nothing is in it, and nothing of the last one.
 func (w *Window) Reset(length time.Duration, rate uint32) {
 	w.Epoch, w.Length, w.Rate, w.Samples = Epoch{}, length, rate, Samples{}
+	w.ordered.known = [signals]bool{}
 }

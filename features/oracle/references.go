@@ -41,6 +41,9 @@ func core() []Against {
 	basic(all, close, []string{"x", "y", "z", "vm"}, []string{"mean", "sd"})
 	basic(all, exact, axes, []string{"min", "max", "range"})
 	basic(all, near, vm, []string{"min", "max", "range"})
+	percentiles := []string{"p05", "p25", "p50", "p75", "p95"}
+	basic(minute, exact, axes, percentiles)
+	basic(minute, near, vm, percentiles)
 	basic(all, close, []string{"anglex", "angley", "anglez"}, []string{"of_mean"})
 	basic(all, close, []string{"temp"}, []string{"mean", "sd", "min", "max"})
 	return append(list,
