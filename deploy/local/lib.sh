@@ -86,7 +86,15 @@ taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 # gives to clients. Twenty from it on belong to the part.
 port() {
 	local file=$run/$1.port p
-	p=$(cat "$file" 2>/dev/null) || p=$((25000 + RANDOM % 350 * 20))
+	if p=$(cat "$file" 2>/dev/null); then
+		# The sockets of a process that was killed can outlive its command line.
+		for _ in {1..50}; do
+			taken "$p" || break
+			sleep 0.1
+		done
+	else
+		p=$((25000 + RANDOM % 350 * 20))
+	fi
 	while taken "$p"; do
 		p=$((25000 + RANDOM % 350 * 20))
 	done
