@@ -14,7 +14,7 @@ import (
 
 // Config says where ClickHouse is. Its flags carry the prefix "clickhouse.".
 type Config struct {
-	DSN          string `name:"dsn" help:"ClickHouse over HTTP: http://user:password@host:port, or https://host:port?secure=true. A database in it takes the place of wearstream_<cell>."`
+	DSN          string `name:"dsn" help:"ClickHouse over HTTP: http://user:password@host:port, or https://host:port?secure=true. A database in it takes the place of wearstream_<cell>. An installed ClickHouse is used in this way only; it is never started for you."`
 	PasswordFile string `name:"password_file" type:"path" help:"File that holds the password, so that it need not stand in the DSN."`
 }
 
