@@ -3,6 +3,7 @@ package gateway
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -53,19 +54,30 @@ func (c *Config) Validate() error {
 	return errors.Join(faults...)
 }
 
-// tls reads the files.
-func (c *Config) tls() (*tls.Config, error) {
+// tls reads the files, and answers the certificates in them too.
+func (c *Config) tls() (*tls.Config, []*x509.Certificate, error) {
 	cert, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
 	if err != nil {
-		return nil, fmt.Errorf("load certificate --mqtt.tls_cert %q with key --mqtt.tls_key %q: %w", c.TLSCert, c.TLSKey, err)
+		return nil, nil, fmt.Errorf("load certificate --mqtt.tls_cert %q with key --mqtt.tls_key %q: %w", c.TLSCert, c.TLSKey, err)
 	}
-	pem, err := os.ReadFile(c.ClientCA)
+	text, err := os.ReadFile(c.ClientCA)
 	if err != nil {
-		return nil, fmt.Errorf("load authorities --mqtt.client_ca: %w", err)
+		return nil, nil, fmt.Errorf("load authorities --mqtt.client_ca: %w", err)
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("load authorities --mqtt.client_ca %q: no PEM certificate in it", c.ClientCA)
+	pool, certs := x509.NewCertPool(), []*x509.Certificate{cert.Leaf}
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		ca, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, nil, fmt.Errorf("load authorities --mqtt.client_ca %q: %w", c.ClientCA, err)
+		}
+		pool.AddCert(ca)
+		certs = append(certs, ca)
 	}
-	return &tls.Config{Certificates: []tls.Certificate{cert}, ClientCAs: pool}, nil
+	if len(certs) == 1 {
+		return nil, nil, fmt.Errorf("load authorities --mqtt.client_ca %q: no PEM certificate in it", c.ClientCA)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{cert}, ClientCAs: pool}, certs, nil
 }

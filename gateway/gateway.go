@@ -40,7 +40,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	tlsConfig, err := cfg.tls()
+	tlsConfig, certs, err := cfg.tls()
 	if err != nil {
 		return nil, err
 	}
@@ -58,11 +58,11 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 		Budget:     cfg.Budget,
 		MaxPayload: wire.MaxPayload,
 		Grace:      cfg.Grace,
-	}, handler{in}, deps.Log)
+	}, handler{in, newMetrics(deps.Registerer)}, deps.Log)
 	if err != nil {
 		return nil, err
 	}
-	watch(deps.Registerer, g.server)
+	watch(deps.Registerer, g.server, certs)
 	return g, nil
 }
 

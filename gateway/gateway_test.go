@@ -64,8 +64,9 @@ func TestRecordsOfADevice(t *testing.T) {
 		name, label string
 		want        float64
 	}{
-		{"received_total", "samples", 2}, {"received_total", "status", 2}, {"received_total", "event", 2},
-		{"acknowledged_total", "", 5}, {"produce_seconds", "", 6}, {"connections", "", 1}, {"in_flight_bytes", "", 0},
+		{"gateway_publishes_total", "acked", 6}, {"gateway_publishes_total", "quarantined", 0}, {"gateway_publishes_total", "refused", 0},
+		{"gateway_ack_duration_seconds", "", 5}, {"gateway_connections", "", 1}, {"gateway_connects_total", "ok", 1},
+		{"gateway_inflight_publishes", "", 0}, {"gateway_inflight_bytes", "", 0},
 	} {
 		r.eventually(m.name+" "+m.label, func() bool { return r.metric(m.name, m.label) == m.want })
 	}
@@ -123,7 +124,7 @@ func TestPahoClient(t *testing.T) {
 	}
 	r.eventually("closed", func() bool { return !c.IsConnected() })
 	second.Disconnect(100)
-	r.eventually("empty", func() bool { return r.metric("connections", "") == 0 })
+	r.eventually("empty", func() bool { return r.metric("gateway_connections", "") == 0 })
 	r.records(wire.TopicDevice, 201)
 }
 
@@ -152,17 +153,17 @@ func TestLogAway(t *testing.T) {
 	for id := range uint16(n) {
 		d.publish("dt/wear/v1/T1/samples", id+1, batch(func(b *wire.SampleBatch) { b.Seq = uint64(id) }))
 	}
-	r.eventually("window full", func() bool { return r.metric("received_total", "samples") == 8 })
+	r.eventually("window full", func() bool { return r.metric("gateway_inflight_publishes", "") == 8 })
 	// Ticks neither wait for the log nor pile up.
-	before := r.metric("ticks_total", "dropped")
-	r.eventually("dropping ticks", func() bool { return r.metric("ticks_total", "dropped") >= before+8*partitions })
+	before := r.metric("gateway_ticks_total", "dropped")
+	r.eventually("dropping ticks", func() bool { return r.metric("gateway_ticks_total", "dropped") >= before+8*partitions })
 	if got := r.client.BufferedProduceRecords(); got > 8+2*partitions {
 		t.Errorf("%d records wait for the log, want the window and a tick per partition of both topics", got)
 	}
-	if got := r.metric("received_total", "samples"); got != 8 {
+	if got := r.metric("gateway_inflight_publishes", ""); got != 8 {
 		t.Errorf("%v messages taken, want the window's 8", got)
 	}
-	if got := r.metric("acknowledged_total", ""); got != 0 {
+	if got := r.metric("gateway_publishes_total", "acked"); got != 0 {
 		t.Errorf("%v acknowledged while the log is away", got)
 	}
 	if err := r.g.ingest.Ready(time.Now().Add(ingest.StallAfter)); err == nil {
@@ -189,10 +190,10 @@ func TestProduceErrorClosesTheConnection(t *testing.T) {
 	fault := log.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: wire.TopicName(cell, wire.TopicQuarantine), Err: kerr.InvalidRecord, Count: -1})
 	d.publish("dt/wear/v1/T1/samples", 1, []byte("no batch"))
 	d.wantClosed()
-	if got := r.metric("produce_errors_total", ""); got != 1 {
+	if got := r.metric("gateway_publishes_total", "refused"); got != 1 {
 		t.Errorf("%v produce errors", got)
 	}
-	if got := r.metric("acknowledged_total", ""); got != 0 {
+	if got := r.metric("gateway_publishes_total", "acked"); got != 0 {
 		t.Errorf("%v acknowledged", got)
 	}
 	fault.Remove()
@@ -210,7 +211,7 @@ func TestCrashBeforeTheLogHasIt(t *testing.T) {
 	d := r.connect("T1")
 	off.Store(true)
 	d.publish("dt/wear/v1/T1/samples", 1, batch(nil))
-	r.eventually("taken", func() bool { return r.metric("received_total", "samples") == 1 })
+	r.eventually("taken", func() bool { return r.metric("gateway_inflight_publishes", "") == 1 })
 	r.kill()
 	d.wantClosed()
 	off.Store(false)
@@ -229,7 +230,7 @@ func TestCrashBetweenLogAndAcknowledgement(t *testing.T) {
 	log, ca := cluster(t), testca.New(t)
 	r := start(t, log, ca, func(c *Config) { c.Grace, c.Tick = time.Millisecond, ingest.MaxTick })
 	// No tick may stand before the message: the client would never get past it.
-	r.eventually("ticked", func() bool { return r.metric("ticks_total", "written") == 2*partitions })
+	r.eventually("ticked", func() bool { return r.metric("gateway_ticks_total", "written") == 2*partitions })
 	d := r.connect("T1")
 	fault := log.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotEnoughReplicasAfterAppend, Count: -1})
 	payload := batch(nil)
@@ -280,7 +281,7 @@ func TestTicks(t *testing.T) {
 			last[rec.Partition] = tick.UTC
 		})
 	}
-	if got := r.metric("ticks_total", "written"); got < 9 {
+	if got := r.metric("gateway_ticks_total", "written"); got < 9 {
 		t.Errorf("%v ticks counted", got)
 	}
 }
@@ -298,7 +299,7 @@ func TestShutdown(t *testing.T) {
 	for i, d := range devices {
 		d.publish("dt/wear/v1/T"+string(rune('0'+i))+"/samples", 1, batch(nil))
 	}
-	r.eventually("taken", func() bool { return r.metric("received_total", "samples") == 10 })
+	r.eventually("taken", func() bool { return r.metric("gateway_inflight_publishes", "") == 10 })
 	stopped := make(chan struct{})
 	go func() { r.kill(); close(stopped) }()
 	r.eventually("closing", func() bool { // no new connection

@@ -1,16 +1,31 @@
 package gateway
 
 import (
+	"time"
+
 	"github.com/wearstream/wearstream/gateway/ingest"
 	"github.com/wearstream/wearstream/gateway/mqtt"
+	"github.com/wearstream/wearstream/stream/wire"
 )
 
 // handler passes the MQTT server's messages on.
-type handler struct{ ingest *ingest.Ingest }
+type handler struct {
+	ingest  *ingest.Ingest
+	metrics *metrics
+}
 
 func (h handler) MayPublish(thing, topic string) bool    { return ingest.KindOf(thing, topic) != "" }
 func (h handler) MaySubscribe(thing, filter string) bool { return ingest.IsCommand(thing, filter) }
-func (h handler) Refused(reason string)                  { h.ingest.Refused(reason) }
+func (h handler) Connected(result string)                { h.metrics.connects.WithLabelValues(result).Inc() }
+func (h handler) Acknowledged(read time.Time)            { h.ingest.Acknowledged(read) }
+
+func (h handler) Refused(reason string) {
+	if reason == wire.ReasonPolicy { // of a topic: the only thing judged after CONNECT
+		h.ingest.Refused()
+	} else {
+		h.metrics.errors.Inc()
+	}
+}
 
 // Publish makes the record of a message and the way to answer it in one piece.
 func (h handler) Publish(p mqtt.Publish) {

@@ -50,7 +50,7 @@ func TestSamplesInJSON(t *testing.T) {
 			t.Errorf("%s: not as it was sent", c.payload)
 		}
 	}
-	if got := r.metric("samples_total", ""); got != 6 {
+	if got := r.metric("gateway_samples_total", ""); got != 6 {
 		t.Errorf("%v samples counted, want 6", got)
 	}
 	refused := []struct {
@@ -68,9 +68,9 @@ func TestSamplesInJSON(t *testing.T) {
 		{bytes.Repeat([]byte(" "), wire.MaxPayload+1), wire.ReasonOversize},
 	}
 	for _, c := range refused {
-		before := r.metric("refused_total", c.reason)
+		before := r.metric("quarantine_records_total", c.reason)
 		send(c.payload)
-		if got := r.metric("refused_total", c.reason) - before; got != 1 {
+		if got := r.metric("quarantine_records_total", c.reason) - before; got != 1 {
 			t.Errorf("%.200s: counted %v times as %s", c.payload, got, c.reason)
 		}
 	}

@@ -56,11 +56,11 @@ func TestUnreadableIsAcknowledgedIntoQuarantine(t *testing.T) {
 	begun := time.Now()
 	want := map[string]int{}
 	for i, c := range cases {
-		before := r.metric("refused_total", c.reason)
+		before := r.metric("quarantine_records_total", c.reason)
 		id := uint16(1 + 2*i)
 		d.publish(c.topic, id, c.payload)
 		d.wantAck(id)
-		if got := r.metric("refused_total", c.reason) - before; got != 1 {
+		if got := r.metric("quarantine_records_total", c.reason) - before; got != 1 {
 			t.Errorf("%s: counted %v times as %s", c.name, got, c.reason)
 		}
 		want[c.reason]++
@@ -68,8 +68,8 @@ func TestUnreadableIsAcknowledgedIntoQuarantine(t *testing.T) {
 		d.publish(samples, id+1, batch(func(b *wire.SampleBatch) { b.Seq = uint64(i) }))
 		d.wantAck(id + 1)
 	}
-	for _, reason := range []string{"tls", "unknown", "policy", "packet", "parse", "shape", "range", "sensor", "oversize", "time"} {
-		if got := r.metric("refused_total", reason); got != float64(want[reason]) {
+	for _, reason := range []string{"policy", "parse", "shape", "range", "sensor", "oversize"} {
+		if got := r.metric("quarantine_records_total", reason); got != float64(want[reason]) {
 			t.Errorf("%s counted %v times, want %d", reason, got, want[reason])
 		}
 	}
@@ -119,11 +119,11 @@ func TestImpossibleTimeIsStoredAndFlagged(t *testing.T) {
 		{now.Add(25 * time.Hour), true},
 	} {
 		payload := batch(func(b *wire.SampleBatch) { b.T0us = c.t0.UnixMicro() })
-		before := r.metric("refused_total", wire.ReasonTime)
+		before := r.metric("gateway_impossible_times_total", "")
 		d.publish("dt/wear/v1/T1/samples", uint16(id+1), payload)
 		d.wantAck(uint16(id + 1))
 		rec := r.records(wire.TopicDevice, id+1)[id]
-		flags, counted := header(rec, wire.HeaderFlags), r.metric("refused_total", wire.ReasonTime)-before
+		flags, counted := header(rec, wire.HeaderFlags), r.metric("gateway_impossible_times_total", "")-before
 		if want := c.impossible; (flags == "64") != want || (flags == "") == want || (counted == 1) != want {
 			t.Errorf("t0 %s: flags %q, counted %v; want impossible %v", c.t0, flags, counted, want)
 		}
@@ -147,7 +147,7 @@ func TestForeignTopicClosesTheConnection(t *testing.T) {
 			d.publish(topic, id, batch(nil))
 			d.wantClosed()
 		}
-		r.eventually("counted", func() bool { return r.metric("refused_total", wire.ReasonPolicy) == float64(2*i+2) })
+		r.eventually("counted", func() bool { return r.metric("gateway_publishes_total", "refused") == float64(2*i+2) })
 	}
 	r.records(wire.TopicDevice, 0)
 	r.records(wire.TopicQuarantine, 0)
@@ -157,24 +157,18 @@ func TestForeignTopicClosesTheConnection(t *testing.T) {
 
 func TestPacketTooLargeClosesTheConnection(t *testing.T) {
 	r := start(t, cluster(t), testca.New(t), nil)
-	count := 0.0
-	counted := func() {
-		t.Helper()
-		count++
-		r.eventually("counted", func() bool { return r.metric("refused_total", wire.ReasonPacket) == count })
-	}
 	d := r.connect("T1")
 	d.publish("dt/wear/v1/T1/samples", 1, make([]byte, 1<<20))
 	d.wantClosed()
-	counted()
-	for _, head := range []string{"\x10\x81\x80\x04", "\x10\xff\xff\xff\x7f", "\x30\x81\x80\x04", "\x10\xff\xff\xff\xff\xff"} {
+	r.eventually("counted", func() bool { return r.metric("gateway_protocol_errors_total", "") == 1 })
+	for i, head := range []string{"\x10\x81\x80\x04", "\x10\xff\xff\xff\x7f", "\x30\x81\x80\x04", "\x10\xff\xff\xff\xff\xff"} {
 		d, err := r.dial(r.ca.Client("T1"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		d.nc.Write([]byte(head))
 		d.wantClosed()
-		counted()
+		r.eventually("counted", func() bool { return r.metric("gateway_connects_total", wire.ReasonPacket) == float64(i+1) })
 	}
 	r.records(wire.TopicQuarantine, 0)
 }
@@ -192,7 +186,7 @@ func TestRefusedConnections(t *testing.T) {
 		{"unknown authority", stranger, wire.ReasonUnknown},
 		{"name is none", r.ca.Client("a thing"), wire.ReasonUnknown},
 	} {
-		before := r.metric("refused_total", c.reason)
+		before := r.metric("gateway_connects_total", c.reason)
 		d, err := r.dial(c.client) // TLS 1.3 tells the client at its first read
 		if err == nil {
 			_, err = packets.ReadPacket(d.nc)
@@ -200,7 +194,7 @@ func TestRefusedConnections(t *testing.T) {
 		if op, ok := errors.AsType[*net.OpError](err); !ok || op.Op != "remote error" {
 			t.Errorf("%s: got %v, want a TLS alert", c.name, err)
 		}
-		r.eventually("counted", func() bool { return r.metric("refused_total", c.reason) == before+1 })
+		r.eventually("counted", func() bool { return r.metric("gateway_connects_total", c.reason) == before+1 })
 	}
 	for _, c := range []struct {
 		change func(*packets.ConnectPacket)

@@ -7,12 +7,14 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -116,11 +118,11 @@ func (r *rig) metric(name, label string) float64 {
 		r.t.Fatal(err)
 	}
 	for _, f := range families {
-		if f.GetName() != "wearstream_gateway_"+name {
+		if f.GetName() != "wearstream_"+name {
 			continue
 		}
 		for _, m := range f.GetMetric() {
-			if label == "" || m.GetLabel()[0].GetValue() == label {
+			if label == "" || slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetValue() == label }) {
 				return m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
 			}
 		}

@@ -142,9 +142,9 @@ func TestPermanent(t *testing.T) {
 
 func TestInstrument(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
-	s := Instrument(&script{answers: []error{errDown, &stream.AdoptError{Next: 8}}}, "object", reg)
+	s := Instrument(&script{answers: []error{errDown, &stream.AdoptError{Next: 8}, Permanent(errDown)}}, "object", reg)
 	Instrument(&script{}, "clickhouse", reg) // another sink in the same registry
-	for i, want := range []error{errDown, &stream.AdoptError{}, nil, nil} {
+	for i, want := range []error{errDown, &stream.AdoptError{}, errDown, nil, nil} {
 		if err := s.Write(t.Context(), cut); (err == nil) != (want == nil) {
 			t.Errorf("write %d: %v", i, err)
 		}
@@ -165,18 +165,18 @@ func TestInstrument(t *testing.T) {
 		}
 	}
 	want := map[string]float64{
-		"wearstream_sink_writes_total stored clickhouse": 0,
-		"wearstream_sink_writes_total stored object":     2,
-		"wearstream_sink_writes_total adopt clickhouse":  0,
-		"wearstream_sink_writes_total adopt object":      1,
-		"wearstream_sink_writes_total error clickhouse":  0,
-		"wearstream_sink_writes_total error object":      1,
-		"wearstream_sink_write_seconds clickhouse":       0,
-		"wearstream_sink_write_seconds object":           4,
-		"wearstream_sink_records_total clickhouse":       0,
-		"wearstream_sink_records_total object":           4,
-		"wearstream_sink_bytes_total clickhouse":         0,
-		"wearstream_sink_bytes_total object":             10,
+		"wearstream_sink_writes_total stored clickhouse":    0,
+		"wearstream_sink_writes_total stored object":        2,
+		"wearstream_sink_writes_total adopted clickhouse":   0,
+		"wearstream_sink_writes_total adopted object":       1,
+		"wearstream_sink_writes_total retried clickhouse":   0,
+		"wearstream_sink_writes_total retried object":       1,
+		"wearstream_sink_writes_total failed clickhouse":    0,
+		"wearstream_sink_writes_total failed object":        1,
+		"wearstream_sink_write_duration_seconds clickhouse": 0,
+		"wearstream_sink_write_duration_seconds object":     5,
+		"wearstream_sink_records_total clickhouse":          0,
+		"wearstream_sink_records_total object":              4,
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("metrics: %v", got)

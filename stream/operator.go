@@ -37,6 +37,14 @@ type Output interface {
 	Emit(topic string, partition int32, key, value []byte, headers ...Header)
 }
 
+// Discard takes what must not be said again, while records are applied a second
+// time to make a state anew. What is said to it is not counted either.
+var Discard Output = discard{}
+
+type discard struct{}
+
+func (discard) Emit(string, int32, []byte, []byte, ...Header) {}
+
 // History reads records of the operator's own partition again. It serves what
 // an operator keeps in the log rather than in its state.
 type History interface {

@@ -115,10 +115,10 @@ func TestRefusalsReachTheTables(t *testing.T) {
 	}
 	metrics := u.metrics()
 	for _, want := range []string{
-		`wearstream_gateway_refused_total{reason="parse"} 1`, `wearstream_gateway_refused_total{reason="shape"} 1`,
-		`wearstream_gateway_refused_total{reason="range"} 1`, `wearstream_gateway_refused_total{reason="sensor"} 1`,
-		`wearstream_gateway_refused_total{reason="oversize"} 1`, `wearstream_gateway_refused_total{reason="time"} 1`,
-		`wearstream_process_refused_total{reason="conflict"} 1`,
+		`wearstream_quarantine_records_total{reason="parse",service="gateway"} 1`, `wearstream_quarantine_records_total{reason="shape",service="gateway"} 1`,
+		`wearstream_quarantine_records_total{reason="range",service="gateway"} 1`, `wearstream_quarantine_records_total{reason="sensor",service="gateway"} 1`,
+		`wearstream_quarantine_records_total{reason="oversize",service="gateway"} 1`, `wearstream_quarantine_records_total{reason="conflict",service="process"} 1`,
+		`wearstream_gateway_impossible_times_total 1`, `wearstream_process_duplicate_batches_total 1`,
 	} {
 		if !strings.Contains(metrics, want+"\n") {
 			t.Errorf("/metrics lacks %s", want)

@@ -77,7 +77,7 @@ func (s *site) objectSink(cfg objectsConfig) (*kafka.Group, error) {
 	if err != nil {
 		return nil, usage(err)
 	}
-	return s.group("object", object.New(store, s.cell, build()), cfg.limits(), cfg.Session)
+	return s.group("object", object.New(object.Instrument(store, s.cell, s.reg), s.cell, build()), cfg.limits(), cfg.Session)
 }
 
 // sinkClickHouseCmd is the ClickHouse sink alone.

@@ -53,7 +53,7 @@ func (c logConfig) site(e *env) (*site, error) {
 		cell: c.Cell, instance: c.Instance, kafka: kafka.Config(c.Brokers), partitions: c.Partitions, replicas: c.Replicas, log: e.log,
 		reg: newRegistry(), health: &health{checks: map[string]func() error{}},
 	}
-	s.kafka.Log = e.log
+	s.kafka.Log, s.kafka.Metrics = e.log, kafka.NewMetrics(s.reg, s.cell)
 	return s, nil
 }
 

@@ -26,9 +26,9 @@ func (s *site) readStatus() status {
 			st.devices = fold(f, 0, sum)
 		case "wearstream_gateway_samples_total":
 			st.samples = fold(f, 0, sum)
-		case "wearstream_process_rows_total":
+		case "wearstream_process_windows_total":
 			st.rows = fold(f, 0, sum)
-		case "wearstream_process_lag_seconds", "wearstream_sink_lag_seconds":
+		case "wearstream_kafka_consumer_lag_seconds":
 			st.lag = fold(f, st.lag, math.Max)
 		}
 	}

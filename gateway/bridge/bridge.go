@@ -2,10 +2,13 @@ package bridge
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -30,7 +33,8 @@ type Bridge struct {
 	ingest  *ingest.Ingest
 	metrics *metrics
 	flight  *flight
-	order   chan *delivery // taken and not yet acknowledged, in the order of receipt
+	order   chan *delivery             // taken and not yet acknowledged, in the order of receipt
+	certs   atomic.Pointer[tls.Config] // as last read
 
 	mu          sync.Mutex
 	away        error // why the broker is not connected; nil: it is
@@ -55,7 +59,8 @@ func New(cfg Config, deps Deps) (*Bridge, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if _, _, err := cfg.address(); err != nil {
+	_, secured, err := cfg.address()
+	if err != nil {
 		return nil, err
 	}
 	in, err := ingest.New(ingest.Deps{
@@ -68,7 +73,9 @@ func New(cfg Config, deps Deps) (*Bridge, error) {
 		cfg: cfg, log: deps.Log, ingest: in, flight: newFlight(), away: errNeverConnected,
 		order: make(chan *delivery, cfg.Budget/perMessage+inPaho),
 	}
-	b.metrics = newMetrics(deps.Registerer, func() float64 { return float64(b.flight.now()) })
+	b.certs.Store(secured)
+	b.metrics = newMetrics(deps.Registerer, b.flight)
+	ingest.WatchCertificates(deps.Registerer, b.certificates)
 	return b, nil
 }
 
@@ -127,6 +134,7 @@ func (b *Bridge) acknowledge(ctx context.Context) {
 			case stored := <-d.stored:
 				if stored {
 					d.msg.Ack() // paho drops it if the connection is gone: the message comes again
+					b.ingest.Acknowledged(d.Received())
 				} else {
 					d.session.end(errNotStored)
 				}
@@ -138,6 +146,16 @@ func (b *Bridge) acknowledge(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// certificates are the bridge's own, as it last showed them to the broker.
+func (b *Bridge) certificates() (own []*x509.Certificate) {
+	if c := b.certs.Load(); c != nil {
+		for _, pair := range c.Certificates {
+			own = append(own, pair.Leaf)
+		}
+	}
+	return own
 }
 
 // Ready is nil while messages are taken, else it says whether the broker or the

@@ -3,13 +3,16 @@ package bridge
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 )
 
-// flight counts the bytes that are taken from the broker and not yet settled.
+// flight counts what is taken from the broker and not yet settled.
 type flight struct {
 	mu    sync.Mutex
 	less  sync.Cond
 	bytes int64
+
+	messages atomic.Int64 // for the metrics
 }
 
 func newFlight() *flight {
@@ -18,11 +21,15 @@ func newFlight() *flight {
 	return f
 }
 
+// add takes a message of n bytes, or gives one of -n back.
 func (f *flight) add(n int64) {
 	f.mu.Lock()
 	f.bytes += n
 	f.mu.Unlock()
-	if n < 0 {
+	if n > 0 {
+		f.messages.Add(1)
+	} else {
+		f.messages.Add(-1)
 		f.less.Broadcast()
 	}
 }

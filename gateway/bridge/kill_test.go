@@ -60,7 +60,7 @@ func TestKillMember(t *testing.T) {
 	}
 	f.stop()
 	there := f.wantAll(t, brokers)
-	own, all := int(r.metric("gateway_acknowledged_total", "")), f.count()
+	own, all := int(r.metric("gateway_publishes_total", "acked")), f.count()
 	if own == 0 || own >= all {
 		t.Errorf("one member took %d of %d", own, all)
 	}
@@ -105,17 +105,17 @@ func TestKillLog(t *testing.T) {
 	r := start(t, brokers, cfg)
 	f := publish(t, 8)
 	for range 2 {
-		before := r.metric("gateway_acknowledged_total", "")
-		eventually(t, "at work", func() bool { return r.metric("gateway_acknowledged_total", "") > before+200 })
+		before := r.metric("gateway_publishes_total", "acked")
+		eventually(t, "at work", func() bool { return r.metric("gateway_publishes_total", "acked") > before+200 })
 		kill()
 		eventually(t, "not ready", func() bool { return r.b.Ready() != nil })
 		if err := r.b.Ready(); r.b.ingest.Ready(time.Now()) == nil {
 			t.Errorf("the log is away and Ready says %v", err)
 		}
-		acknowledged := r.metric("gateway_acknowledged_total", "")
+		acknowledged := r.metric("gateway_publishes_total", "acked")
 		waiting := f.count()
 		eventually(t, "publishing on", func() bool { return f.count() > waiting+200 })
-		if got := r.metric("gateway_acknowledged_total", ""); got != acknowledged {
+		if got := r.metric("gateway_publishes_total", "acked"); got != acknowledged {
 			t.Errorf("%v acknowledged while the log is away", got-acknowledged)
 		}
 		kill = log.start(t)

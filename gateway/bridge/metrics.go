@@ -16,11 +16,14 @@ type metrics struct {
 	dropped    prometheus.Gauge
 }
 
-func newMetrics(reg prometheus.Registerer, inFlight func() float64) *metrics {
+func newMetrics(reg prometheus.Registerer, inFlight *flight) *metrics {
 	f := promauto.With(reg)
 	f.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "wearstream_gateway_in_flight_bytes", Help: "Bytes taken from devices and not yet in the log.",
-	}, inFlight)
+		Name: "wearstream_gateway_inflight_publishes", Help: "Messages read and not yet in the log.",
+	}, func() float64 { return float64(inFlight.messages.Load()) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "wearstream_gateway_inflight_bytes", Help: "Bytes taken from devices and not yet in the log.",
+	}, func() float64 { return float64(inFlight.now()) })
 	m := &metrics{
 		connected: f.NewGauge(prometheus.GaugeOpts{
 			Name: "wearstream_bridge_connected", Help: "1 while subscribed at the broker, else 0.",

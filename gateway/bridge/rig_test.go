@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -142,13 +144,21 @@ func (r *rig) metric(name, label string) float64 {
 			continue
 		}
 		for _, m := range f.GetMetric() {
-			if label == "" || m.GetLabel()[0].GetValue() == label {
+			if label == "" || slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetValue() == label }) {
 				return m.GetCounter().GetValue() + m.GetGauge().GetValue()
 			}
 		}
 	}
 	r.t.Fatalf("no metric %s{%s}", name, label)
 	return 0
+}
+
+// counted is how many messages were quarantined, or flagged, for a reason.
+func (r *rig) counted(reason string) float64 {
+	if reason == wire.ReasonTime {
+		return r.metric("gateway_impossible_times_total", "")
+	}
+	return r.metric("quarantine_records_total", reason)
 }
 
 // readAll reads a topic up to its present end, without ticks.

@@ -95,6 +95,7 @@ func (b *Bridge) dial(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.certs.Store(cfg)
 	bounded, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	var nc net.Conn

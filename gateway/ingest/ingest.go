@@ -53,12 +53,13 @@ func New(deps Deps) (*Ingest, error) {
 		device:     wire.TopicName(deps.Cell, wire.TopicDevice),
 		quarantine: wire.TopicName(deps.Cell, wire.TopicQuarantine),
 		health:     new(health),
-		metrics:    newMetrics(deps.Registerer),
 		log:        deps.Log,
 	}
 	in.ticker = &ticker{
-		client: deps.Client, topics: []string{in.device, in.quarantine}, every: deps.Tick, health: in.health, metrics: in.metrics, log: deps.Log,
+		client: deps.Client, topics: []string{in.device, in.quarantine}, every: deps.Tick, health: in.health, log: deps.Log,
 	}
+	in.metrics = newMetrics(deps.Registerer, in.ticker.latest)
+	in.ticker.metrics = in.metrics
 	return in, nil
 }
 
@@ -89,5 +90,11 @@ func (in *Ingest) Run(ctx context.Context, front func(context.Context) error) er
 // Ready is nil while the log takes records, else it says why not.
 func (in *Ingest) Ready(now time.Time) error { return in.health.check(now) }
 
-// Refused counts what was turned away; reason is one of wire's.
-func (in *Ingest) Refused(reason string) { in.metrics.refused.WithLabelValues(reason).Inc() }
+// Refused counts a message that the front turned away with its connection.
+func (in *Ingest) Refused() { in.metrics.refused.Inc() }
+
+// Acknowledged counts an acknowledgement that the front has written, to a message
+// that was read at the given time.
+func (in *Ingest) Acknowledged(read time.Time) {
+	in.metrics.ackSeconds.Observe(time.Since(read).Seconds())
+}

@@ -43,7 +43,6 @@ type Delivery struct {
 	in       *Ingest
 	answer   Answer
 	received time.Time
-	qos      byte
 	headers  [7]kgo.RecordHeader
 	text     [184]byte // key, thing and time, unless they are longer; with the front's part 768 bytes
 }
@@ -54,19 +53,20 @@ type Delivery struct {
 // drops.
 func (in *Ingest) Take(d *Delivery, m Message, answer Answer) {
 	received := time.Now()
-	d.in, d.answer, d.received, d.qos = in, answer, received, m.QoS
+	d.in, d.answer, d.received = in, answer, received
 	kind := KindOf(m.Thing, m.Topic)
-	if kind != "" {
-		in.metrics.received[kind].Inc()
+	size := len(m.Payload)
+	if m.Oversize != nil {
+		size = m.Oversize.Size
 	}
+	in.metrics.bytes.Add(float64(size))
 	v := check(kind, &m, received)
 	switch {
 	case v.reason != "":
-		in.Refused(v.reason)
 		d.quarantine(&m, v.reason)
 	default:
 		if v.impossible {
-			in.Refused(wire.ReasonTime)
+			in.metrics.impossible.Inc()
 		}
 		in.metrics.samples.Add(float64(v.samples))
 		d.accept(&m, kind, v)
@@ -74,6 +74,9 @@ func (in *Ingest) Take(d *Delivery, m Message, answer Answer) {
 	in.health.began(received)
 	in.client.Produce(in.ctx, &d.rec, d.done)
 }
+
+// Received is when Take was called.
+func (d *Delivery) Received() time.Time { return d.received }
 
 var (
 	valueJSON       = []byte(wire.ContentJSON)
@@ -131,14 +134,16 @@ func (d *Delivery) done(_ *kgo.Record, err error) {
 	in, now := d.in, time.Now()
 	in.health.ended(now, err == nil)
 	if err != nil {
-		in.metrics.produceErrors.Inc()
+		in.Refused()
 		in.log.Debug("message not stored", "device", thingOf(&d.rec), "topic", d.rec.Topic, "err", err)
 		d.answer.Close()
 		return
 	}
-	in.metrics.produceSeconds.Observe(now.Sub(d.received).Seconds())
-	if d.qos > 0 {
-		in.metrics.acknowledged.Inc()
+	if d.rec.Topic == in.quarantine {
+		in.metrics.kept.Inc()
+		in.metrics.quarantined.WithLabelValues(string(d.rec.Headers[0].Value)).Inc() // see quarantine
+	} else {
+		in.metrics.acked.Inc()
 	}
 	d.answer.Ack()
 }

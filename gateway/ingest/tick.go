@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -26,7 +27,7 @@ type ticker struct {
 	metrics *metrics
 	log     *slog.Logger
 
-	beats []*beat // none: the partitions are not yet known
+	beats atomic.Pointer[[]*beat] // nil: the partitions are not yet known
 }
 
 // beat is one partition that is ticked.
@@ -34,6 +35,7 @@ type beat struct {
 	topic     string
 	partition int32
 	inFlight  atomic.Bool
+	written   atomic.Int64 // time of the last one that the log has; ns
 }
 
 // run writes ticks until ctx is done. records is the context of the records,
@@ -42,7 +44,7 @@ func (t *ticker) run(ctx, records context.Context) {
 	clock := time.NewTicker(t.every)
 	defer clock.Stop()
 	for {
-		if len(t.beats) == 0 {
+		if t.beats.Load() == nil {
 			t.findPartitions(ctx)
 		}
 		t.tick(records, time.Now())
@@ -70,7 +72,7 @@ func (t *ticker) findPartitions(ctx context.Context) {
 			beats = append(beats, &beat{topic: topic, partition: int32(p)})
 		}
 	}
-	t.beats = beats
+	t.beats.Store(&beats)
 	t.health.known.Store(true)
 }
 
@@ -87,7 +89,11 @@ func partitionsOf(ctx context.Context, client *kgo.Client, topic string) (int, e
 
 func (t *ticker) tick(ctx context.Context, now time.Time) {
 	value, _ := json.Marshal(wire.Tick{UTC: now.UnixMicro()})
-	for _, b := range t.beats {
+	beats := t.beats.Load()
+	if beats == nil {
+		return
+	}
+	for _, b := range *beats {
 		if b.inFlight.Swap(true) {
 			t.metrics.ticks.WithLabelValues(tickDropped).Inc()
 			continue
@@ -101,13 +107,29 @@ func (t *ticker) tick(ctx context.Context, now time.Time) {
 			Headers:   []kgo.RecordHeader{{Key: wire.HeaderKind, Value: []byte(wire.KindTick)}},
 			Timestamp: now,
 		}, func(_ *kgo.Record, err error) {
-			outcome := tickWritten
+			result := tickWritten
 			if err != nil {
-				outcome = tickDropped
+				result = tickDropped
+			} else {
+				b.written.Store(now.UnixNano())
 			}
-			t.metrics.ticks.WithLabelValues(outcome).Inc()
+			t.metrics.ticks.WithLabelValues(result).Inc()
 			t.health.ended(time.Now(), err == nil)
 			b.inFlight.Store(false)
 		})
 	}
+}
+
+// latest is the time of the newest tick that every partition has, in seconds; 0
+// while one has none.
+func (t *ticker) latest() float64 {
+	beats := t.beats.Load()
+	if beats == nil || len(*beats) == 0 {
+		return 0
+	}
+	oldest := int64(math.MaxInt64)
+	for _, b := range *beats {
+		oldest = min(oldest, b.written.Load())
+	}
+	return float64(oldest) / 1e9
 }

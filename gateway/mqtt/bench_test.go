@@ -8,6 +8,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/wearstream/wearstream/gateway/internal/testca"
 )
@@ -18,6 +19,8 @@ type discard struct{}
 func (discard) MayPublish(string, string) bool   { return true }
 func (discard) MaySubscribe(string, string) bool { return false }
 func (discard) Publish(p Publish)                { p.Ack() }
+func (discard) Connected(string)                 {}
+func (discard) Acknowledged(time.Time)           {}
 func (discard) Refused(string)                   {}
 
 // forever repeats its bytes.

@@ -79,8 +79,10 @@ func (c *conn) run() {
 	defer close(c.done)
 	unhook := context.AfterFunc(c.ctx, c.interrupt)
 	err := c.connect()
+	c.count(err, c.srv.handler.Connected)
 	if err == nil {
 		err = c.serve()
+		c.count(err, c.srv.handler.Refused)
 	}
 	if c.ctx.Err() != nil {
 		err = context.Cause(c.ctx)
@@ -96,6 +98,16 @@ func (c *conn) run() {
 		c.srv.handler.Publish(Publish{Thing: c.id.thing, Topic: c.will.topic, QoS: c.will.qos, Payload: c.will.payload})
 	}
 	c.srv.unregister(c)
+}
+
+// count tells why the peer's own doing ended the connection, if it did.
+func (c *conn) count(err error, as func(string)) {
+	switch {
+	case errors.Is(err, errPacket):
+		as(wire.ReasonPacket)
+	case errors.Is(err, errPolicy):
+		as(wire.ReasonPolicy)
+	}
 }
 
 // interrupt ends the reader's waiting once the connection is cancelled. At
@@ -116,12 +128,6 @@ func (c *conn) close(err error) {
 	c.closed = true
 	c.mu.Unlock()
 	c.cancel(err)
-	switch {
-	case errors.Is(err, errPacket):
-		c.srv.handler.Refused(wire.ReasonPacket)
-	case errors.Is(err, errPolicy):
-		c.srv.handler.Refused(wire.ReasonPolicy)
-	}
 	if err != nil {
 		c.srv.log.Debug("connection ended", "device", c.id.thing, "err", err)
 	}
@@ -203,6 +209,7 @@ func (c *conn) publish(h header) error {
 		c.unreserve(cost)
 		return err
 	}
+	m.read = time.Now()
 	c.srv.handler.Publish(m)
 	return nil
 }

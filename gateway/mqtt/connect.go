@@ -41,6 +41,7 @@ func (c *conn) connect() error {
 	}
 	c.keepAlive = p.keepAlive * 3 / 2
 	c.will = p.will
+	c.srv.handler.Connected(ConnectOK)
 	return c.write([]byte{connack << 4, 2, 0, codeAccepted})
 }
 
@@ -53,6 +54,7 @@ func (c *conn) admit(p *connectPacket) (byte, error) {
 	// While the log takes nothing a reader blocks and cannot answer pings: who is
 	// let in would only leave and come back.
 	if c.srv.cfg.Ready != nil && !c.srv.cfg.Ready() {
+		c.srv.handler.Connected(ConnectBusy)
 		return codeUnavailable, nil
 	}
 	c.session = session

@@ -1,6 +1,9 @@
 package mqtt
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // flushQueue is the list of connections with acknowledgements to write. It is
 // never full: a connection is in it once at most.
@@ -57,7 +60,8 @@ func (q *flushQueue) close() {
 // bring them must not write: one slow socket would hold back all others.
 func (s *Server) flush() {
 	var acks []byte
+	var read []time.Time
 	for c := s.queue.pop(); c != nil; c = s.queue.pop() {
-		acks = c.flush(acks[:0])
+		acks, read = c.flush(acks[:0], read[:0])
 	}
 }

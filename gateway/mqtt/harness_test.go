@@ -22,7 +22,8 @@ type memory struct {
 	mu      sync.Mutex
 	got     []Publish
 	refused []string
-	auto    bool // answer at once
+	auto    bool            // answer at once
+	waited  []time.Duration // from reading a message to its PUBACK
 }
 
 func (m *memory) MayPublish(thing, topic string) bool { return topic == "t/"+thing }
@@ -43,6 +44,19 @@ func (m *memory) Refused(reason string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.refused = append(m.refused, reason)
+}
+
+// Connected notes what did not come to be among the refusals.
+func (m *memory) Connected(result string) {
+	if result != ConnectOK {
+		m.Refused(result)
+	}
+}
+
+func (m *memory) Acknowledged(read time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.waited = append(m.waited, time.Since(read))
 }
 
 func (m *memory) messages() []Publish {

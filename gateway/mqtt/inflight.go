@@ -1,6 +1,9 @@
 package mqtt
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // reserve gives a message its place in the order of acknowledgements and its
 // share of the budget, waiting for both. While it waits nothing is read.
@@ -43,9 +46,9 @@ func (c *conn) wait(ctx context.Context, n int) error {
 
 // complete ends a message: acknowledged if ok, else with the connection. It must
 // neither block nor write, for the log's client calls it.
-func (c *conn) complete(seq uint64, ok bool) {
+func (c *conn) complete(seq uint64, read time.Time, ok bool) {
 	c.mu.Lock()
-	cost := c.ring.complete(seq, ok)
+	cost := c.ring.complete(seq, read, ok)
 	popped, flush := false, false
 	if !c.queued {
 		popped = c.ring.popSilent()
@@ -69,10 +72,11 @@ func (c *conn) complete(seq uint64, ok bool) {
 	}
 }
 
-// flush writes what is acknowledged at the head in one call. acks is scratch.
-func (c *conn) flush(acks []byte) []byte {
+// flush writes what is acknowledged at the head in one call. acks and read are
+// scratch.
+func (c *conn) flush(acks []byte, read []time.Time) ([]byte, []time.Time) {
 	c.mu.Lock()
-	acks, n := c.ring.ready(acks)
+	acks, read, n := c.ring.ready(acks, read)
 	c.mu.Unlock()
 
 	var err error
@@ -90,11 +94,15 @@ func (c *conn) flush(acks []byte) []byte {
 	c.signalRoom()
 	if err != nil {
 		c.cancel(err)
+		read = read[:0]
+	}
+	for _, at := range read {
+		c.srv.handler.Acknowledged(at)
 	}
 	if again {
 		c.srv.queue.push(c) // behind the others
 	}
-	return acks
+	return acks, read
 }
 
 func (c *conn) signalRoom() {

@@ -1,6 +1,9 @@
 package mqtt
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+	"time"
+)
 
 // Handler decides and takes what devices publish. Its methods are called by many
 // connections at once.
@@ -18,9 +21,17 @@ type Handler interface {
 	// blocks, the connection is not read.
 	Publish(p Publish)
 
-	// Refused counts a connection or message that the server turned away; reason
-	// is one of wire's tls, unknown, policy, packet.
+	// Connected counts the end of an attempt to connect: ok, or tls, unknown,
+	// policy, packet (as wire's reasons) or busy.
+	Connected(result string)
+
+	// Refused counts a connection that the server closed for what came on it;
+	// reason is one of wire's policy, packet.
 	Refused(reason string)
+
+	// Acknowledged counts a PUBACK that was written, to a message that was read at
+	// the given time.
+	Acknowledged(read time.Time)
 }
 
 // Publish is a message of a device and the way to answer it.
@@ -36,7 +47,14 @@ type Publish struct {
 
 	conn *conn // nil: a will, which nobody waits for
 	seq  uint64
+	read time.Time
 }
+
+// Results of an attempt to connect beside wire's reasons.
+const (
+	ConnectOK   = "ok"
+	ConnectBusy = "busy"
+)
 
 // Oversize is what is known of a payload above MaxPayload.
 type Oversize struct {
@@ -48,7 +66,7 @@ type Oversize struct {
 // for one, after those of all its earlier messages.
 func (p *Publish) Ack() {
 	if p.conn != nil {
-		p.conn.complete(p.seq, true)
+		p.conn.complete(p.seq, p.read, true)
 	}
 }
 
@@ -56,6 +74,6 @@ func (p *Publish) Ack() {
 // its connection is closed, so that the device sends it again.
 func (p *Publish) Close() {
 	if p.conn != nil {
-		p.conn.complete(p.seq, false)
+		p.conn.complete(p.seq, p.read, false)
 	}
 }

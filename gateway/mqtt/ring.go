@@ -1,5 +1,7 @@
 package mqtt
 
+import "time"
+
 // ring holds the messages of a connection that are handed over and not yet
 // acknowledged to the device, in the order of their PUBLISHes. It grows by
 // doubling: most connections have one message in flight.
@@ -13,6 +15,7 @@ type slot struct {
 	id   uint16 // packet id; 0: QoS 0, nothing to send
 	done bool
 	gone bool // completed one way or the other: the budget has its bytes back
+	read time.Time
 }
 
 func (r *ring) len() int { return int(r.tail - r.head) }
@@ -34,7 +37,7 @@ func (r *ring) push(s slot) uint64 {
 }
 
 // complete ends a message and gives back what it cost, once.
-func (r *ring) complete(seq uint64, ok bool) int32 {
+func (r *ring) complete(seq uint64, read time.Time, ok bool) int32 {
 	if seq-r.head >= r.tail-r.head {
 		return 0
 	}
@@ -42,19 +45,21 @@ func (r *ring) complete(seq uint64, ok bool) int32 {
 	if s.gone {
 		return 0
 	}
-	s.gone, s.done = true, ok
+	s.gone, s.done, s.read = true, ok, read
 	return s.cost
 }
 
-// ready appends the PUBACKs of the acknowledged head and counts its messages.
-func (r *ring) ready(acks []byte) ([]byte, int) {
+// ready appends the PUBACKs of the acknowledged head, with the times at which their
+// messages were read, and counts its messages.
+func (r *ring) ready(acks []byte, read []time.Time) ([]byte, []time.Time, int) {
 	seq := r.head
 	for ; seq != r.tail && r.at(seq).done; seq++ {
-		if id := r.at(seq).id; id != 0 {
-			acks = append(acks, puback<<4, 2, byte(id>>8), byte(id))
+		if s := r.at(seq); s.id != 0 {
+			acks = append(acks, puback<<4, 2, byte(s.id>>8), byte(s.id))
+			read = append(read, s.read)
 		}
 	}
-	return acks, int(seq - r.head)
+	return acks, read, int(seq - r.head)
 }
 
 // pop drops n messages from the head.

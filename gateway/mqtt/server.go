@@ -24,6 +24,7 @@ type Server struct {
 	handshakes chan struct{}
 	budget     *semaphore.Weighted
 	inFlight   atomic.Int64 // bytes taken of the budget
+	publishes  atomic.Int64 // messages that took them
 	live       atomic.Int64
 	queue      *flushQueue
 	conns      sync.WaitGroup
@@ -63,6 +64,9 @@ func (s *Server) Connections() int { return int(s.live.Load()) }
 
 // InFlight is the number of bytes handed over and not yet completed.
 func (s *Server) InFlight() int64 { return s.inFlight.Load() }
+
+// Publishes is the number of messages handed over and not yet completed.
+func (s *Server) Publishes() int64 { return s.publishes.Load() }
 
 // Serve accepts connections until ctx is done, then stops reading, waits up to
 // Grace for what is in flight, sends its acknowledgements, closes everything and
@@ -146,10 +150,12 @@ func (s *Server) take(ctx context.Context, n int32) error {
 		return err
 	}
 	s.inFlight.Add(int64(n))
+	s.publishes.Add(1)
 	return nil
 }
 
 func (s *Server) give(n int32) {
 	s.inFlight.Add(-int64(n))
+	s.publishes.Add(-1)
 	s.budget.Release(int64(n))
 }

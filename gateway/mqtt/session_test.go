@@ -47,7 +47,7 @@ func TestConnect(t *testing.T) {
 func TestConnectWhileNotReady(t *testing.T) {
 	ready := false
 	inBubble(t, Config{Ready: func() bool { return ready }}, func(b *bubble) {
-		b.dial("a", false).connect(nil, codeUnavailable).wantClosed("")
+		b.dial("a", false).connect(nil, codeUnavailable).wantClosed(ConnectBusy)
 		ready = true
 		b.device("a")
 	})

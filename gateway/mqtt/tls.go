@@ -94,9 +94,9 @@ func (s *Server) refuseTLS(err error) {
 	case errors.Is(err, io.EOF), errors.Is(err, context.Canceled):
 		return // a port check, or our own shutdown
 	case unverified, errors.Is(err, errUnknown):
-		s.handler.Refused(wire.ReasonUnknown)
+		s.handler.Connected(wire.ReasonUnknown)
 	default:
-		s.handler.Refused(wire.ReasonTLS)
+		s.handler.Connected(wire.ReasonTLS)
 	}
 	s.log.Debug("handshake refused", "err", err)
 }

@@ -38,7 +38,7 @@ func (c *clickhouse) device(cut stream.Cut, generation uint32) ([]*block, error)
 			said, err = eventMessage(r)
 		}
 		if err != nil {
-			c.m.skipped.WithLabelValues("device").Inc()
+			c.m.skipped.WithLabelValues(wire.TopicDevice).Inc()
 			continue
 		}
 		if said != nil {

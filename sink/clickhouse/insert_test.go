@@ -121,7 +121,7 @@ func TestTokenWithoutRows(t *testing.T) {
 		expect(t, conn, "SELECT count() FROM windows", "1000")
 		expect(t, conn, "SELECT count() FROM batches_all", "1")
 		// Each write of a cut whose first tokens are spent walks over them again.
-		if got, want := counted(t, reg), fmt.Sprintf("blocks_resent %d,", 2*(round+1)); !strings.HasPrefix(got, want) {
+		if got, want := counted(t, reg), fmt.Sprintf("clickhouse_blocks_resent %d,", 2*(round+1)); !strings.HasPrefix(got, want) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}

@@ -78,7 +78,6 @@ func (c *clickhouse) write(ctx context.Context, cut stream.Cut, build func(strea
 		if err := c.insert(ctx, cut.Range, b); err != nil {
 			return err
 		}
-		c.m.rows.WithLabelValues(b.table).Add(float64(b.rows))
 	}
 	return nil
 }

@@ -18,7 +18,6 @@ import (
 func (o *operator) assign(ctx context.Context, r stream.Record, out stream.Output) error {
 	a, err := wire.DecodeAssignment(r.Value)
 	if err != nil {
-		o.refused++
 		o.quarantine(r, wire.ReasonParse, out)
 		return nil
 	}

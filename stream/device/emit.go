@@ -47,7 +47,7 @@ func (o *operator) emit(ctx context.Context, s *sensor, k window.Key, why when, 
 		return err
 	}
 	if !ok || k.Start <= s.head.Gone && was.State != window.None {
-		o.unreadable++ // what was said stands
+		o.tally.unreadable++ // what was said stands
 		s.setPending(k, nil)
 		return nil
 	}
@@ -177,7 +177,7 @@ const maxRows = 2000
 func (o *operator) put(row *wire.WindowRow, out stream.Output) error {
 	p := wire.PartitionOf(wire.FeaturesKey(row.Participant, row.Sensor), wire.FeaturesPartitions)
 	o.rows[p].Append(row)
-	o.handed[row.Status]++
+	o.tally.row(row)
 	if o.rows[p].Len() >= maxRows {
 		return o.flushRows(p, out)
 	}

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,13 +43,11 @@ type operator struct {
 	ticked  bool  // a tick came since the last Commit
 	cold    bool  // raw samples of pending windows are still in the log only
 
-	rows       [wire.FeaturesPartitions]*wire.WindowRows
-	summer     window.Summer
-	algo       string
-	handed     map[string]int // rows by status since the last Commit
-	conflict   int
-	refused    int
-	unreadable int
+	rows    [wire.FeaturesPartitions]*wire.WindowRows
+	summer  window.Summer
+	algo    string
+	tally   tally
+	devices atomic.Int64 // len(sensors) at the last Commit
 
 	recalling map[*sensor]bool // that hold blocks read again
 	one       wire.WindowRow   // and what else is used again and again
@@ -66,10 +65,12 @@ func New(cfg Config, reg prometheus.Registerer) stream.NewOperator {
 			cfg: cfg, metrics: m, partition: partition, history: history,
 			sensors: map[string]*sensor{}, touched: map[string]*sensor{}, recalling: map[*sensor]bool{},
 			summer: window.Summer{SamplesAt: cfg.Set.SampleLengths()},
-			algo:   cfg.Set.Algo(), values: make([]float64, len(cfg.Set.Features)), handed: map[string]int{}, cold: len(state) > 0,
+			algo:   cfg.Set.Algo(), values: make([]float64, len(cfg.Set.Features)), tally: newTally(), cold: len(state) > 0,
 		}
 		o.newRows()
-		return o, o.restore(state)
+		err := o.restore(state)
+		o.devices.Store(int64(len(o.sensors)))
+		return o, err
 	}
 }
 
@@ -145,7 +146,6 @@ func (o *operator) begin(s *sensor) {
 func (o *operator) samples(ctx context.Context, r stream.Record, out stream.Output) error {
 	e, err := decode(r)
 	if err != nil {
-		o.refused++
 		o.quarantine(r, wire.RefusalReason(err), out)
 		return nil
 	}
@@ -163,7 +163,11 @@ func (o *operator) samples(ctx context.Context, r stream.Record, out stream.Outp
 	s.spans.insert(e)
 	s.cached = append(s.cached, e)
 	seq.Add(e.raw.SampleBatch, until, o.time.Clock)
+	o.tally.batch(e)
 	touched := o.touch(s, e)
+	if slices.ContainsFunc(touched, func(k window.Key) bool { return s.handed(k).State >= window.Final }) {
+		o.tally.late++
+	}
 	if err := o.settle(ctx, s, touched, e.name.boot, seen, out); err != nil {
 		return err
 	}
@@ -190,9 +194,10 @@ func (o *operator) repeat(ctx context.Context, s *sensor, e *entry, r stream.Rec
 		}
 	}
 	if ok && old.Hash != e.Hash {
-		o.conflict++
 		o.quarantine(r, wire.ReasonConflict, out)
+		return nil
 	}
+	o.tally.duplicates++
 	return nil
 }
 
@@ -213,6 +218,7 @@ func (o *operator) status(ctx context.Context, r stream.Record, out stream.Outpu
 // quarantine keeps what cannot be used beside the reason; the record itself stays
 // in the device topic and in landing.
 func (o *operator) quarantine(r stream.Record, reason string, out stream.Output) {
+	o.tally.quarantined[reason]++
 	sum := sha256.Sum256(r.Value)
 	headers := []stream.Header{
 		{Key: wire.HeaderKind, Value: []byte(wire.KindSamples)},
@@ -232,6 +238,9 @@ func (o *operator) quarantine(r stream.Record, reason string, out stream.Output)
 
 // Flush hands out the rows collected since the last Commit, and the clock.
 func (o *operator) Flush(out stream.Output) error {
+	if out == stream.Discard {
+		o.tally.reset() // it was counted when it was said
+	}
 	for p := range o.rows {
 		if err := o.flushRows(int32(p), out); err != nil {
 			return err
@@ -287,19 +296,15 @@ func (o *operator) Commit() {
 		s.commit()
 	}
 	o.was = o.time
-	o.metrics.conflicts.Add(float64(o.conflict))
-	o.metrics.refused.Add(float64(o.refused))
-	o.metrics.unreadable.Add(float64(o.unreadable))
-	for status, n := range o.handed {
-		o.metrics.rows.WithLabelValues(status).Add(float64(n))
-	}
+	o.metrics.count(&o.tally)
+	o.devices.Store(int64(len(o.sensors)))
 	o.reset()
 }
 
 func (o *operator) reset() {
-	o.ticked, o.conflict, o.refused, o.unreadable = false, 0, 0, 0
+	o.ticked = false
 	clear(o.touched)
-	clear(o.handed)
+	o.tally.reset()
 }
 
 // Rollback goes back to the last Commit.

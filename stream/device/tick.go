@@ -96,7 +96,6 @@ func (t *times) restore(state map[string][]byte) error {
 func (o *operator) tick(ctx context.Context, r stream.Record, out stream.Output) error {
 	var t wire.Tick
 	if err := json.Unmarshal(r.Value, &t); err != nil {
-		o.refused++
 		o.quarantine(r, wire.ReasonParse, out)
 		return nil
 	}

@@ -26,6 +26,9 @@ func (c Config) Options() []kgo.Opt {
 	if c.Log != nil {
 		opts = append(opts, kgo.WithLogger(clientLog{c.Log}))
 	}
+	if c.Metrics != nil {
+		opts = append(opts, kgo.WithHooks(c.Metrics))
+	}
 	return opts
 }
 

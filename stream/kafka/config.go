@@ -12,7 +12,8 @@ type Config struct {
 	Brokers []string `name:"brokers" sep:"," help:"Kafka brokers to start from, host:port."`
 	Security
 
-	Log *slog.Logger `kong:"-"` // what the client says about connections; nil: nothing
+	Log     *slog.Logger `kong:"-"` // what the client says about connections; nil: nothing
+	Metrics *Metrics     `kong:"-"` // of all clients; nil: none
 }
 
 // Validate joins all faults.

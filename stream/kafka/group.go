@@ -74,7 +74,7 @@ func NewGroup(cfg GroupConfig, kafka Config, sink stream.Sink, log *slog.Logger,
 	for name := range cfg.Topics {
 		g.topics[wire.TopicName(cfg.Cell, name)] = name
 	}
-	g.m = newGroupMetrics(reg, cfg.Sink, slices.Sorted(maps.Keys(cfg.Topics)), g.lag)
+	g.m = newGroupMetrics(reg, g, slices.Sorted(maps.Keys(cfg.Topics)))
 	return g, nil
 }
 
@@ -168,19 +168,11 @@ func (g *Group) anotherLog(topic string, was, is stream.LogID) error {
 		"(kafka-consumer-groups --group %s --topic %s --delete-offsets) and start again", topic, was, is, g.cfg.Group, topic)}
 }
 
-// lag is the age of the oldest record of a topic that is not stored.
-func (g *Group) lag(topic string) float64 {
+// out is since when this process is not in the group.
+func (g *Group) out() time.Time {
 	g.mu.Lock()
-	m, since := g.member, g.since
-	g.mu.Unlock()
-	// Out of the group nobody knows what waits; it may be as old as that.
-	if m != nil && since.IsZero() {
-		since = m.oldest(topic)
-	}
-	if since.IsZero() {
-		return 0
-	}
-	return max(0, time.Since(since).Seconds())
+	defer g.mu.Unlock()
+	return g.since
 }
 
 func (g *Group) stored(topic string) {

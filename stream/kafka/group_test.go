@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -506,54 +508,96 @@ func testGroupIsBounded(t *testing.T, b *testLog) {
 	s.whole(t, b, slow, 0, 40)
 }
 
+// TestGroupMetrics: what waits is counted, with its age, also by the process that
+// comes after; markers and ticks are not taken for data.
 func TestGroupMetrics(t *testing.T) {
 	b := embedded(t)
 	topic, _ := b.topic(t, "a.v1", 1)
 	at := place{topic, 0}
-	reg := prometheus.NewRegistry()
 	s := newShelf()
-	g, err := NewGroup(GroupConfig{Sink: "object", Group: "g", Cell: b.cell, Topics: limitsOf(5)}, b.cfg, s, slog.New(slog.DiscardHandler), reg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	value := func(name string) (v float64) {
+	group := func() (func(name string) float64, *Group) {
 		t.Helper()
-		fs, err := reg.Gather()
+		reg := prometheus.NewRegistry()
+		cfg := b.cfg
+		cfg.Metrics = NewMetrics(reg, b.cell)
+		g, err := NewGroup(GroupConfig{Sink: "object", Group: "g", Cell: b.cell, Topics: limitsOf(5)}, cfg, s, slog.New(slog.DiscardHandler), reg)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, f := range fs {
-			if f.GetName() != name || len(f.GetMetric()) != 1 {
-				continue
+		return func(name string) float64 {
+			t.Helper()
+			fs, err := reg.Gather()
+			if err != nil {
+				t.Fatal(err)
 			}
-			m := f.GetMetric()[0]
-			var labels []string
-			for _, l := range m.GetLabel() {
-				labels = append(labels, l.GetName()+"="+l.GetValue())
+			for _, f := range fs {
+				if f.GetName() == "wearstream_"+name && len(f.GetMetric()) == 1 {
+					m := f.GetMetric()[0]
+					return m.GetGauge().GetValue() + m.GetCounter().GetValue()
+				}
 			}
-			if !reflect.DeepEqual(labels, []string{"sink=object", "topic=a.v1"}) {
-				t.Errorf("labels of %s: %v", name, labels)
-			}
-			return m.GetGauge().GetValue() + m.GetCounter().GetValue()
-		}
-		t.Fatalf("no metric %s", name)
-		return 0
+			return -1
+		}, g
 	}
-	if v := value("wearstream_sink_lag_seconds"); v != 0 {
-		t.Errorf("lag %v before the start", v)
+	value, g := group()
+	if v, n := value("kafka_consumer_lag_seconds"), value("sink_unstored_records"); v != 0 || !math.IsNaN(n) {
+		t.Errorf("before the start: lag %v, unstored %v", v, n)
 	}
-	launch(t, g)
+	stop := launch(t, g)
 	rs := kvs(topic, 0, 7) // 5 and 6 wait, as old as epoch
 	produce(t, b, rs...)
 	s.wait(t, at, 5)
-	until(t, func() bool { return value("wearstream_sink_cuts_total") == 1 })
-	lag, want := value("wearstream_sink_lag_seconds"), time.Since(epoch.Add(5*time.Second)).Seconds()
-	if lag < want-60 || lag > want {
-		t.Errorf("lag %v with a record that is %v old", lag, want)
+	waits := func(value func(string) float64) bool {
+		lag, want := value("kafka_consumer_lag_seconds"), time.Since(epoch.Add(5*time.Second)).Seconds()
+		return lag > want-60 && lag <= want && value("sink_oldest_unstored_seconds") > want-60 && value("sink_unstored_records") == 2
 	}
+	until(t, func() bool {
+		return value("sink_cuts_total") == 1 && value("kafka_rebalances_total") >= 1 && waits(value)
+	})
+	stop()
+	if v, n := value("sink_oldest_unstored_seconds"), value("sink_unstored_records"); v <= 0 || !math.IsNaN(n) {
+		t.Errorf("after the end: lag %v, unstored %v", v, n)
+	}
+	value, g = group()
+	launch(t, g)
+	until(t, func() bool {
+		if n := value("sink_unstored_records"); n == 0 {
+			t.Error("after a restart nothing waits, for a moment")
+			return true
+		}
+		return waits(value) && value("kafka_consumer_lag_records") == 2
+	})
 	produce(t, b, rs[:3]...)
 	s.wait(t, at, 10)
-	until(t, func() bool { return value("wearstream_sink_lag_seconds") == 0 })
+	until(t, func() bool {
+		return value("kafka_consumer_lag_seconds") == 0 && value("sink_unstored_records") == 0 && value("kafka_consumer_lag_records") == 0
+	})
+}
+
+// TestGroupMetricsAway: while the log cannot be asked, what waits may be as old as
+// that.
+func TestGroupMetricsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		g := &Group{topics: map[string]string{"wear.main.a.v1": "a.v1"}}
+		m := &member{g: g, asked: now, shares: map[place]*share{{"wear.main.a.v1", 0}: {next: 9, committed: 9, end: 9, caught: now}}}
+		g.member = m
+		for _, c := range []struct{ passed, want time.Duration }{{LagEvery, 0}, {2 * LagEvery, 0}, {time.Minute, time.Minute + 3*LagEvery}} {
+			time.Sleep(c.passed)
+			if got := g.oldestUnstored(); got != c.want.Seconds() {
+				t.Errorf("%v after the log last answered: %v, want %v", time.Since(now), got, c.want.Seconds())
+			}
+		}
+		m.told(kadm.ListedOffsets{"wear.main.a.v1": {0: {Offset: 9}}})
+		if got := g.oldestUnstored(); got != 0 {
+			t.Errorf("the log answers: %v", got)
+		}
+		m.told(kadm.ListedOffsets{"wear.main.a.v1": {0: {Offset: 12}}})
+		time.Sleep(time.Second)
+		if got, n := g.oldestUnstored(), g.unstored(); got != 1 || n != 3 {
+			t.Errorf("three that were not fetched: %v s, %v", got, n)
+		}
+	})
 }
 
 func TestGroupValidates(t *testing.T) {

@@ -38,10 +38,12 @@ type member struct {
 
 	mu     sync.Mutex
 	shares map[place]*share
+	since  time.Time // since when it is not known what waits in some partition of ours; zero: it is
+	asked  time.Time // when the log last said where it ends
 }
 
 func newMember(ctx context.Context, g *Group) (*member, error) {
-	m := &member{g: g, shares: map[place]*share{}}
+	m := &member{g: g, shares: map[place]*share{}, since: g.out(), asked: time.Now()}
 	m.ctx, m.end = context.WithCancelCause(ctx)
 	opts := append(g.kafka.Options(),
 		kgo.ConsumerGroup(g.cfg.Group),
@@ -51,6 +53,7 @@ func newMember(ctx context.Context, g *Group) (*member, error) {
 		kgo.BlockRebalanceOnPoll(),
 		kgo.DisableAutoCommit(),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // or it could not be told whether all that is there has come
 		// An offset that the log does not hold is a loss to be looked at, never a
 		// reason to read on somewhere else.
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
@@ -61,7 +64,7 @@ func newMember(ctx context.Context, g *Group) (*member, error) {
 		// A resumed partition waits for the fetch under way to come back empty.
 		kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.FetchMaxPartitionBytes(2<<20),
-		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { g.joined() }),
+		kgo.OnPartitionsAssigned(m.joined),
 		kgo.OnOffsetsFetched(m.offsetsFetched),
 		kgo.AdjustFetchOffsetsFn(m.assigned),
 		kgo.OnPartitionsRevoked(m.revoked),
@@ -78,8 +81,38 @@ func newMember(ctx context.Context, g *Group) (*member, error) {
 	return m, nil
 }
 
+// joined notes that the group has this member, and which partitions are to be
+// begun: until their offsets are fetched, nobody here knows what waits in them.
+func (m *member) joined(_ context.Context, _ *kgo.Client, begin map[string][]int32) {
+	m.g.joined()
+	m.g.kafka.Metrics.rebalanced(m.g.cfg.Group)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case len(begin) == 0 && len(m.shares) == 0:
+		m.since = time.Time{}
+	case len(begin) > 0 && m.since.IsZero():
+		m.since = time.Now()
+	}
+}
+
+// told takes where the log ends.
+func (m *member) told(ends kadm.ListedOffsets) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.asked = time.Now()
+	for at, s := range m.shares {
+		if end, ok := ends.Lookup(at.topic, at.partition); ok {
+			s.told(end.Offset, m.asked)
+		}
+	}
+}
+
 // poll hands records to the shares until the member ends, and says why it did.
 func (m *member) poll() error {
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	asking.Go(func() { Ends(m.ctx, m.cl, m.told, slices.Collect(maps.Keys(m.g.topics))...) })
 	for {
 		fetches := m.cl.PollRecords(m.ctx, 10000)
 		if m.ctx.Err() != nil {
@@ -138,9 +171,17 @@ func (m *member) find(ctx context.Context, cl *kgo.Client, resp *kmsg.OffsetFetc
 	if err := m.g.meet(logs); err != nil {
 		return err
 	}
-	starts, err := kadm.NewClient(cl).ListStartOffsets(ctx, slices.Collect(maps.Keys(m.g.topics))...)
+	topics := slices.Collect(maps.Keys(m.g.topics))
+	starts, err := kadm.NewClient(cl).ListStartOffsets(ctx, topics...)
 	if err != nil {
 		return fmt.Errorf("list start offsets: %w", err)
+	}
+	ends, err := kadm.NewClient(cl).ListCommittedOffsets(ctx, topics...)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("list end offsets: %w", err)
 	}
 	m.fetched = map[place]start{}
 	for _, group := range resp.Groups {
@@ -158,6 +199,8 @@ func (m *member) find(ctx context.Context, cl *kgo.Client, resp *kmsg.OffsetFetc
 				if err != nil {
 					return err
 				}
+				end, _ := ends.Lookup(at.topic, at.partition)
+				s.end = end.Offset
 				m.fetched[at] = s
 			}
 		}
@@ -169,11 +212,12 @@ func (m *member) find(ctx context.Context, cl *kgo.Client, resp *kmsg.OffsetFetc
 type start struct {
 	kgo.EpochOffset
 	mark
+	end int64 // of what readers may read
 }
 
 // start reads a committed offset. first is where the log begins.
 func (g *Group) start(at place, log stream.LogID, first int64, p kmsg.OffsetFetchResponseGroupTopicPartition) (start, error) {
-	s := start{kgo.EpochOffset{Epoch: -1, Offset: first}, mark{Log: log}}
+	s := start{EpochOffset: kgo.EpochOffset{Epoch: -1, Offset: first}, mark: mark{Log: log}}
 	if p.Offset < 0 {
 		return s, nil
 	}
@@ -207,11 +251,14 @@ func (m *member) assigned(_ context.Context, offsets map[string]map[int32]kgo.Of
 			}
 			m.halt(at)
 			m.mu.Lock()
-			m.shares[at] = newShare(m, at, token, s)
+			m.shares[at] = newShare(m, at, token, s, m.since)
 			m.mu.Unlock()
 			ps[partition] = kgo.NewOffset().At(s.Offset).WithEpoch(s.Epoch)
 		}
 	}
+	m.mu.Lock()
+	m.since = time.Time{}
+	m.mu.Unlock()
 	return offsets, nil
 }
 
@@ -257,18 +304,4 @@ func (m *member) close() {
 	m.cl.AllowRebalance()
 	m.cl.LeaveGroupContext(ctx) // what it could not say the session timeout will
 	m.cl.Close()
-}
-
-func (m *member) oldest(topic string) (oldest time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for at, s := range m.shares {
-		if m.g.topics[at.topic] != topic {
-			continue
-		}
-		if t := s.oldest(); !t.IsZero() && (oldest.IsZero() || t.Before(oldest)) {
-			oldest = t
-		}
-	}
-	return oldest
 }

@@ -11,6 +11,7 @@ import (
 
 // onAssigned runs before the client asks for the offsets of what it was assigned.
 func (s *Session) onAssigned(ctx context.Context, cl *kgo.Client, assigned map[string][]int32) {
+	s.kafka.Metrics.rebalanced(s.cfg.Group)
 	partitions := assigned[s.cfg.Topic]
 	if s.cfg.Changelog == "" || len(partitions) == 0 {
 		return

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -300,6 +301,11 @@ func (s *Session) Rollback(ctx context.Context) error {
 func (s *Session) end(ctx context.Context, how kgo.TransactionEndTry) (bool, error) {
 	s.revoked.Store(false) // what is revoked from here on, the next poll or End learns
 	return s.s.End(ctx, how)
+}
+
+// Ends asks again and again up to where readers may read the topic, until ctx ends.
+func (s *Session) Ends(ctx context.Context, told func(map[int32]int64)) {
+	Ends(ctx, s.s.Client(), func(ends kadm.ListedOffsets) { told(offsetsOf(ends, s.cfg.Topic)) }, s.cfg.Topic)
 }
 
 // Close leaves an open transaction and the membership to the next session of

@@ -43,17 +43,25 @@ type share struct {
 	queue  []stream.Record
 	bytes  int
 	paused bool
-	first  time.Time     // append time of the oldest record that is no tick and not stored
 	wake   chan struct{} // 1 slot: there is something in the queue
+
+	// What the metrics say.
+	first     time.Time // append time of the oldest record that is no tick and not stored
+	data      int       // records that came, are no ticks, and are not stored
+	next      int64     // offset after the last one that came
+	committed int64
+	end       int64     // of what readers may read, as last told
+	caught    time.Time // when next was the end, for the last time
 }
 
-func newShare(m *member, at place, token string, s start) *share {
+func newShare(m *member, at place, token string, s start, caught time.Time) *share {
 	p := &share{
 		m: m, at: at, token: token,
 		done:   make(chan struct{}),
 		wake:   make(chan struct{}, 1),
 		epoch:  s.Epoch,
 		intent: s.mark,
+		next:   s.Offset, committed: s.Offset, end: s.end, caught: caught,
 		cutter: NewCutter(stream.Range{Log: s.Log, Topic: at.topic, Partition: at.partition, First: s.Offset}, m.g.cfg.Topics[m.g.topics[at.topic]]),
 	}
 	if s.Next != 0 {
@@ -75,10 +83,17 @@ func (p *share) push(records []*kgo.Record) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, k := range records {
+		p.next = k.Offset + 1
+		if k.Attrs.IsControl() {
+			continue // it only says that the log goes on
+		}
 		r := record(k)
 		p.bytes += len(r.Key) + len(r.Value)
 		p.queue = append(p.queue, r)
-		if p.first.IsZero() && !isTick(&r) {
+		if isTick(&r) {
+			continue
+		}
+		if p.data++; p.first.IsZero() {
 			p.first = r.AppendTime
 		}
 	}
@@ -120,22 +135,18 @@ func (p *share) resumeLocked() {
 	}
 }
 
-func (p *share) oldest() time.Time {
+// stored says what is left beside a cut.
+func (p *share) stored(next int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.first
-}
-
-// stored moves the oldest record on to what is left.
-func (p *share) stored() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.first = time.Time{}
+	p.committed, p.data, p.first = next, 0, time.Time{}
 	for _, rs := range [][]stream.Record{p.cutter.buf, p.queue} {
 		for i := range rs {
-			if !isTick(&rs[i]) {
+			if isTick(&rs[i]) {
+				continue
+			}
+			if p.data++; p.data == 1 {
 				p.first = rs[i].AppendTime
-				return
 			}
 		}
 	}
@@ -154,7 +165,6 @@ func (p *share) run() error {
 				if err := p.store(cut); err != nil {
 					return err
 				}
-				p.stored()
 			}
 		}
 	}
@@ -196,6 +206,7 @@ func (p *share) store(cut stream.Cut) error {
 	if err := p.commit(cut.Next, p.epoch, p.intent); err != nil {
 		return err
 	}
+	p.stored(cut.Next)
 	p.m.g.stored(p.at.topic)
 	return nil
 }

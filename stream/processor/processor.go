@@ -49,7 +49,7 @@ func New(cfg Config, deps Deps) *Processor {
 			state: errors.New("not started"),
 		})
 	}
-	p.metrics = newMetrics(deps.Registry, p.halted, p.lag)
+	p.metrics = newMetrics(deps.Registry, p)
 	return p
 }
 
@@ -84,25 +84,8 @@ func (p *Processor) Ready() error {
 	return errors.Join(errs...)
 }
 
-func (p *Processor) halted() float64 {
-	n := 0
-	for _, s := range p.slots {
-		s.mu.Lock()
-		n += len(s.halts)
-		s.mu.Unlock()
-	}
-	return float64(n)
-}
-
-func (p *Processor) lag() float64 {
-	oldest := 0.0
-	for _, s := range p.slots {
-		s.mu.Lock()
-		oldest = max(oldest, age(s.oldest))
-		s.mu.Unlock()
-	}
-	return oldest
-}
+// group is the id of the consumer group.
+func (p *Processor) group() string { return p.deps.Cell + "-" + p.deps.Group }
 
 // final is an error that a new session does not mend.
 type final struct{ error }

@@ -90,7 +90,7 @@ func testBrokenSessions(t *testing.T, r *rig) {
 		t.Fatal(err)
 	}
 	r.verify(false)
-	if broken := count(p.metrics.transactions.WithLabelValues(resultBroken)); broken < 2 {
+	if broken := count(p.metrics.broken); broken < 2 {
 		t.Errorf("%v sessions broke", broken)
 	}
 }
@@ -124,14 +124,14 @@ func testRebalance(t *testing.T, r *rig) {
 		}
 		r.leave("b")
 		r.eventually("a has all", 20*time.Second, func() bool { return a.held() == testPartitions })
-		rolledBack += count(b.metrics.transactions.WithLabelValues(resultRolledBack))
+		rolledBack += count(b.metrics.transactions.WithLabelValues(resultAborted))
 	}
 	dry()
 	flow.Wait()
 	r.eventually("all committed", 20*time.Second, r.drained)
 	r.verify(false)
-	rolledBack += count(a.metrics.transactions.WithLabelValues(resultRolledBack))
-	broken := count(a.metrics.transactions.WithLabelValues(resultBroken))
+	rolledBack += count(a.metrics.transactions.WithLabelValues(resultAborted))
+	broken := count(a.metrics.broken)
 	t.Logf("rolled back %v, broken %v", rolledBack, broken)
 	if rolledBack == 0 {
 		t.Error("no transaction was rolled back")

@@ -20,7 +20,7 @@ func (s *slot) start(ctx context.Context, reader *kafka.HistoryReader, committed
 	began := time.Now()
 	s.restored(len(committed))
 	defer s.restored(-len(committed))
-	s.note(time.Time{})
+	s.unknown()
 
 	logs, err := kafka.LogIDs(ctx, reader.Client(), s.p.deps.Cell, s.p.deps.Input)
 	if err != nil {
@@ -48,6 +48,11 @@ func (s *slot) start(ctx context.Context, reader *kafka.HistoryReader, committed
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
+	ends, err := kafka.ReadableEnds(ctx, reader.Client(), wire.TopicName(s.p.deps.Cell, s.p.deps.Input))
+	if err != nil {
+		return nil, err
+	}
+	s.begun(begin, ends)
 	s.p.metrics.restores.Observe(time.Since(began).Seconds())
 	s.log.Info("partitions assigned", "partition", slices.Sorted(maps.Keys(begin)), "elapsed", time.Since(began))
 	return begin, nil
@@ -170,7 +175,7 @@ func (r *restore) rebuild(ctx context.Context, old map[string][]byte, upto int64
 	}
 	state := map[string][]byte{}
 	err = r.history.Range(ctx, r.first, upto, func(rec stream.Record) error {
-		if err := op.Apply(ctx, rec, silence{}); err != nil {
+		if err := op.Apply(ctx, rec, stream.Discard); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err() // the partition was taken away
 			}
@@ -202,7 +207,7 @@ func (r *restore) rebuild(ctx context.Context, old map[string][]byte, upto int64
 
 // settle commits an operator's changes into a state.
 func settle(op stream.Operator, state map[string][]byte) error {
-	if err := op.Flush(silence{}); err != nil {
+	if err := op.Flush(stream.Discard); err != nil {
 		return final{err}
 	}
 	err := op.Changes(func(key, value []byte) error {

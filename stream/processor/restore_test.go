@@ -157,10 +157,10 @@ func TestRebuildRolledBack(t *testing.T) {
 	close(moved)
 	r.eventually("all committed", 20*time.Second, r.drained)
 	r.verify(true)
-	if count(a.metrics.transactions.WithLabelValues(resultRolledBack)) < 1 {
+	if count(a.metrics.transactions.WithLabelValues(resultAborted)) < 1 {
 		t.Error("no transaction was rolled back")
 	}
-	if n := count(a.metrics.transactions.WithLabelValues(resultBroken)); n != 0 {
+	if n := count(a.metrics.broken); n != 0 {
 		t.Errorf("%v sessions broke, so nothing is shown", n)
 	}
 }

@@ -27,13 +27,17 @@ type slot struct {
 	tasks     map[int32]*task
 	halts     map[int32]error
 	restoring int
-	oldest    time.Time // append time of the oldest record in the open transaction
+
+	stands map[int32]*standing
+	since  time.Time // since when it is not known what waits in some partition of ours; zero: it is
+	asked  time.Time // when the log last said where it ends
 }
 
 // run lives one session after the other. A session that fails takes its tasks
 // with it, and the next restores them from what the log has.
 func (s *slot) run(ctx context.Context, reader *kafka.HistoryReader) error {
 	pause := pauseMin
+	s.lost()
 	for {
 		began := time.Now()
 		err := s.live(ctx, reader)
@@ -44,7 +48,7 @@ func (s *slot) run(ctx context.Context, reader *kafka.HistoryReader) error {
 			return err
 		}
 		s.log.Warn("session broke, the next restores from the log", "err", err, "elapsed", time.Since(began))
-		s.p.metrics.transactions.WithLabelValues(resultBroken).Inc()
+		s.p.metrics.broken.Inc()
 		if pause = min(2*pause, pauseMax); time.Since(began) > pauseMax {
 			pause = pauseMin
 		}
@@ -57,8 +61,11 @@ func (s *slot) run(ctx context.Context, reader *kafka.HistoryReader) error {
 }
 
 func (s *slot) live(ctx context.Context, reader *kafka.HistoryReader) (err error) {
+	s.mu.Lock()
+	s.tasks, s.halts = map[int32]*task{}, map[int32]error{} // Start may run before NewSession returns
+	s.mu.Unlock()
 	session, err := kafka.NewSession(ctx, s.p.deps.Kafka, kafka.SessionConfig{
-		Group:          s.p.deps.Cell + "-" + s.p.deps.Group,
+		Group:          s.p.group(),
 		Instance:       s.name,
 		Transaction:    s.name,
 		Topic:          wire.TopicName(s.p.deps.Cell, s.p.deps.Input),
@@ -74,7 +81,7 @@ func (s *slot) live(ctx context.Context, reader *kafka.HistoryReader) (err error
 		return err
 	}
 	s.mu.Lock()
-	s.session, s.tasks, s.halts = session, map[int32]*task{}, map[int32]error{}
+	s.session = session
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
@@ -83,9 +90,20 @@ func (s *slot) live(ctx context.Context, reader *kafka.HistoryReader) (err error
 			s.state = errors.New("stopped")
 		}
 		s.mu.Unlock()
+		s.lost()
 		session.Close()
 	}()
-	return (&life{slot: s, session: session, open: map[int32]*task{}}).loop(ctx)
+	asking, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { session.Ends(asking, s.told) })
+	defer wg.Wait()
+	defer stop()
+	l := &life{slot: s, session: session, open: map[int32]*task{}}
+	err = l.loop(ctx)
+	if err != nil && len(l.open) > 0 {
+		s.p.metrics.transactions.WithLabelValues(resultFenced).Inc()
+	}
+	return err
 }
 
 func (s *slot) ready() error {
@@ -110,6 +128,7 @@ func (s *slot) prune(assigned map[int32]bool) {
 	for p, t := range s.tasks {
 		if t.known && !assigned[p] {
 			delete(s.tasks, p)
+			delete(s.stands, p)
 		}
 		t.known = t.known || assigned[p]
 	}
@@ -128,12 +147,6 @@ func (s *slot) task(partition int32) *task {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.tasks[partition]
-}
-
-func (s *slot) note(oldest time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.oldest = oldest
 }
 
 // life is a session and its open transaction.
@@ -201,7 +214,7 @@ func (l *life) apply(ctx context.Context, batches []kafka.SessionBatch) error {
 		return nil
 	}
 	if len(l.open) == 0 {
-		if err := l.begin(batches); err != nil {
+		if err := l.begin(); err != nil {
 			return err
 		}
 	}
@@ -212,6 +225,7 @@ func (l *life) apply(ctx context.Context, batches []kafka.SessionBatch) error {
 			return fmt.Errorf("partition %d was polled and never assigned", b.Partition)
 		}
 		l.open[b.Partition] = t
+		l.came(b.Partition, &b.Records[0])
 		work[t] = append(work[t], b.Records...)
 		l.records += len(b.Records)
 		for _, r := range b.Records {
@@ -228,19 +242,12 @@ func (l *life) apply(ctx context.Context, batches []kafka.SessionBatch) error {
 	return l.p.hook("produced")
 }
 
-func (l *life) begin(batches []kafka.SessionBatch) error {
+func (l *life) begin() error {
 	if err := l.session.Begin(); err != nil {
 		return err
 	}
 	l.due = time.Now().Add(l.p.cfg.CommitInterval)
 	l.records, l.bytes = 0, 0
-	oldest := batches[0].Records[0].AppendTime
-	for _, b := range batches[1:] {
-		if at := b.Records[0].AppendTime; at.Before(oldest) {
-			oldest = at
-		}
-	}
-	l.note(oldest)
 	// A crash here leaves nothing: the log has not heard of the transaction.
 	return l.p.hook("begun")
 }
@@ -296,14 +303,14 @@ func (l *life) commit(ctx context.Context) error {
 	if err := l.p.hook("ended"); err != nil {
 		return err
 	}
-	for _, t := range l.open {
+	for p, t := range l.open {
 		t.commit()
+		l.done(p, t.committed, t.last)
 	}
 	l.p.metrics.records.Add(float64(l.records))
 	l.p.metrics.transactions.WithLabelValues(resultCommitted).Inc()
 	l.p.metrics.seconds.Observe(time.Since(began).Seconds())
 	l.log.Debug("transaction committed", "rows", l.records, "bytes", l.bytes, "elapsed", time.Since(began))
-	l.note(time.Time{})
 	clear(l.open)
 	return nil
 }
@@ -348,8 +355,7 @@ func (l *life) rolledBack() {
 	for _, t := range l.open {
 		t.rollback()
 	}
-	l.p.metrics.transactions.WithLabelValues(resultRolledBack).Inc()
-	l.note(time.Time{})
+	l.p.metrics.transactions.WithLabelValues(resultAborted).Inc()
 	clear(l.open)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -21,11 +22,12 @@ type task struct {
 	log       stream.LogID // of the input
 	op        stream.Operator
 
-	group     int64 // offset that the group has committed; -1: none
-	committed int64 // offset after the last record whose effects are committed
-	next      int64 // offset after the last record that was applied
-	first     int64 // first record applied since; -1: none
-	again     int64 // after a rollback, the record to come next; -1: any
+	group     int64     // offset that the group has committed; -1: none
+	committed int64     // offset after the last record whose effects are committed
+	next      int64     // offset after the last record that was applied
+	first     int64     // first record applied since; -1: none
+	again     int64     // after a rollback, the record to come next; -1: any
+	last      time.Time // append time of the last record that was applied
 
 	// rewrite is the whole state, for a changelog that holds another; a nil value
 	// deletes. The next transaction carries it.
@@ -53,7 +55,7 @@ func (t *task) apply(ctx context.Context, records []stream.Record) error {
 		if t.first < 0 {
 			t.first = r.Offset
 		}
-		t.next, t.again = r.Offset+1, -1
+		t.next, t.again, t.last = r.Offset+1, -1, r.AppendTime
 	}
 	return nil
 }
@@ -129,8 +131,3 @@ func (o *output) take() (records []*kgo.Record, bytes int64) {
 }
 
 func (o *output) reset() { o.records, o.bytes = nil, 0 }
-
-// silence takes what must not be said again.
-type silence struct{}
-
-func (silence) Emit(string, int32, []byte, []byte, ...stream.Header) {}
