@@ -38,7 +38,8 @@ type upCmd struct {
 }
 
 func (upCmd) Help() string {
-	return "Without --kafka.brokers the log is the embedded one, for evaluation: no acknowledged batch is lost when the process is killed, but a power cut may lose some.\n\n" +
+	return "Without --kafka.brokers the log is the embedded one, for evaluation: no acknowledged batch is lost when the process is killed, but a power cut may lose some.\n" +
+		"Without --clickhouse.dsn ClickHouse is the embedded engine, confined to its folder. An installed ClickHouse is used by naming it: run `clickhouse server`, give --clickhouse.dsn and --clickhouse.password_file.\n\n" +
 		"Examples:\n  wearstream up\n  wearstream up --data ./data --mqtt.listen 0.0.0.0:8883\n  wearstream up --kafka.brokers kafka:9092 --clickhouse.dsn http://wearstream@clickhouse:8123"
 }
 
@@ -195,7 +196,7 @@ func (c *upCmd) startClickHouse(ctx context.Context, at *endpoints) (*engine.Chi
 		if err != nil {
 			return nil, usage(fmt.Errorf("clickhouse.dsn: %w", err))
 		}
-		at.ClickHouse, at.ClickHouseUser, at.ClickHousePasswordFile = "http://"+u.Host, u.User.Username(), c.ClickHouse.PasswordFile
+		at.ClickHouse, at.ClickHouseUser, at.ClickHousePasswordFile = u.Scheme+"://"+u.Host, u.User.Username(), c.ClickHouse.PasswordFile
 		return nil, nil
 	}
 	file := filepath.Join(c.Data, "clickhouse.password")
