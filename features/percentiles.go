@@ -81,7 +81,7 @@ func (o *ordered) make(s *Samples, signal int) {
 	var ranks [2 * len(shares)]int
 	var found [2 * len(shares)]uint64
 	for i, p := range shares {
-		at[i] = float64(n-1) * p
+		at[i] = float64(float64(n-1) * p)
 		ranks[2*i] = int(at[i])
 		ranks[2*i+1] = min(ranks[2*i]+1, n-1)
 	}

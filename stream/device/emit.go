@@ -169,7 +169,7 @@ func flagsOf(s *window.Sum) (flags uint32) {
 	return flags
 }
 
-// maxRows bounds an Arrow record: at some 250 bytes a row it stays well below the
+// maxRows bounds an Arrow record: at some 450 bytes a row it stays well below the
 // topic's largest batch.
 const maxRows = 2000
 

@@ -19,6 +19,7 @@ type Content struct {
 	Clip     uint32 // samples at the end of the device's range on any axis
 	RateOff  bool   // a batch's rate is more than 2 % off its configured rate
 	Jump     bool   // the device's clock was set between two batches that follow each other
+	nominal  uint32 // the configured rate of all batches; 0: they differ
 }
 
 // Merger collects contents. It owns the memory of the last Content it gave.
@@ -73,7 +74,7 @@ func (m *Merger) Frame(k Key, batches []*wire.SampleBatch) *Content {
 }
 
 func (m *Merger) frame(k Key, batches []*wire.SampleBatch) {
-	m.c = Content{Samples: m.c.Samples, Readings: m.c.Readings}
+	m.c = Content{Samples: m.c.Samples, Readings: m.c.Readings, nominal: common(batches)}
 	r := &m.c.Readings
 	r.T, r.MilliC = r.T[:0], r.MilliC[:0]
 	var last *wire.SampleBatch
@@ -262,14 +263,35 @@ func (m *Merger) sortReadings() {
 	m.c.Readings, m.out.Readings = m.out.Readings, m.c.Readings
 }
 
-// nominal is the configured rate of the first batch by name that holds a time.
-func nominal(batches []*wire.SampleBatch, t int64) uint32 {
+// rateOf is the configured rate of the first batch by name that holds the first
+// of some samples of a content; 0 where there are none.
+func (c *Content) rateOf(s features.Samples, batches []*wire.SampleBatch) uint32 {
+	switch {
+	case len(s.T) == 0:
+		return 0
+	case c.nominal > 0:
+		return c.nominal
+	}
 	for _, b := range batches {
-		if b.N > 0 && b.SampleTime(0) <= t && t < b.End() {
+		if b.N > 0 && b.SampleTime(0) <= s.T[0] && s.T[0] < b.End() {
 			return b.Nominal()
 		}
 	}
 	return 0
+}
+
+// common is the configured rate that all batches of samples share; 0: none.
+func common(batches []*wire.SampleBatch) (rate uint32) {
+	for _, b := range batches {
+		switch {
+		case b.N == 0:
+		case rate == 0:
+			rate = b.Nominal()
+		case rate != b.Nominal():
+			return 0
+		}
+	}
+	return rate
 }
 
 // appendSamples appends what a digest is of: (t_ns, x, y, z), little-endian.

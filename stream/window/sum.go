@@ -156,7 +156,7 @@ func (s *Summer) whole(k Key, c *Content, batches []*wire.SampleBatch, begun *Be
 	p := &s.part
 	p.begin(k)
 	s.buf = appendSamples(s.buf[:0], c.Samples)
-	rate := rateOf(c.Samples, batches)
+	rate := c.rateOf(c.Samples, batches)
 	p.add(k.End(), c, rate, s.buf)
 	for epoch := range epochs(k, c, batches) {
 		p.epoch.Merge(&epoch)
@@ -167,14 +167,6 @@ func (s *Summer) whole(k Key, c *Content, batches []*wire.SampleBatch, begun *Be
 	return p
 }
 
-// rateOf is the configured rate of the first sample; 0 where there is none.
-func rateOf(s features.Samples, batches []*wire.SampleBatch) uint32 {
-	if len(s.T) == 0 {
-		return 0
-	}
-	return nominal(batches, s.T[0])
-}
-
 // epochs cuts a content into epochs in the order of time.
 func epochs(k Key, c *Content, batches []*wire.SampleBatch) func(yield func(features.Epoch) bool) {
 	return func(yield func(features.Epoch) bool) {
@@ -183,7 +175,7 @@ func epochs(k Key, c *Content, batches []*wire.SampleBatch) func(yield func(feat
 			i := sort.Search(len(s.T), func(i int) bool { return s.T[i] >= end })
 			j, _ := slices.BinarySearch(r.T, end)
 			own := features.Samples{T: s.T[:i], X: s.X[:i], Y: s.Y[:i], Z: s.Z[:i]}
-			if !yield(features.NewEpoch(own, features.Readings{T: r.T[:j], MilliC: r.MilliC[:j]}, rateOf(own, batches))) {
+			if !yield(features.NewEpoch(own, features.Readings{T: r.T[:j], MilliC: r.MilliC[:j]}, c.rateOf(own, batches))) {
 				return
 			}
 			s = features.Samples{T: s.T[i:], X: s.X[i:], Y: s.Y[i:], Z: s.Z[i:]}
