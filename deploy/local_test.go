@@ -21,6 +21,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"github.com/wearstream/wearstream/deploy/local/parts"
 )
 
 // part is a script of deploy/local with a run folder of the test's own.
@@ -34,9 +36,10 @@ type part struct {
 // start needs the part and starts it; what is left of it at the end fails the test.
 func start(t *testing.T, name string, options ...string) *part {
 	t.Helper()
-	if os.Getenv("WEARSTREAM_PARTS_REQUIRED") == "" {
+	if !parts.Required() {
 		t.Skip("starts a real " + name + ": run with WEARSTREAM_PARTS_REQUIRED=1 or by make test")
 	}
+	parts.Used(t, name+", its script")
 	p := &part{t: t, name: name, run: t.TempDir(), set: options}
 	t.Cleanup(func() {
 		cmd := p.command(context.Background(), "stop")

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/wearstream/wearstream/deploy/local/parts"
 	"github.com/wearstream/wearstream/stream/kafka"
 	"github.com/wearstream/wearstream/stream/kafka/kafkatest"
 	"github.com/wearstream/wearstream/stream/wire"
@@ -19,8 +20,8 @@ import (
 func TestCheckKafka(t *testing.T) {
 	brokers, cell := kafkatest.Brokers(t), kafkatest.Name(t)
 	plain := strings.Join(brokers, ",")
-	mutual, user := kafkatest.Need(t, "WEARSTREAM_TEST_KAFKA_TLS"), kafkatest.Need(t, "WEARSTREAM_TEST_KAFKA_SASL")
-	pki := kafkatest.Need(t, "WEARSTREAM_TEST_KAFKA_PKI")
+	mutual, user := parts.KafkaTLS.Need(t), parts.KafkaSASL.Need(t)
+	pki := kafkatest.Setting(t, "WEARSTREAM_TEST_KAFKA_PKI")
 	ca, cert, key := filepath.Join(pki, "ca.pem"), filepath.Join(pki, "client/cert.pem"), filepath.Join(pki, "client/key.pem")
 
 	cl, err := kgo.NewClient(kafka.Config{Brokers: brokers}.Options()...)
@@ -45,8 +46,8 @@ func TestCheckKafka(t *testing.T) {
 	for _, args := range [][]string{
 		{"--kafka.brokers", plain},
 		{"--kafka.brokers", mutual, "--kafka.ca", ca, "--kafka.cert", cert, "--kafka.key", key},
-		{"--kafka.brokers", user, "--kafka.ca", ca, "--kafka.user", kafkatest.Need(t, "WEARSTREAM_TEST_KAFKA_USER"),
-			"--kafka.password_file", kafkatest.Need(t, "WEARSTREAM_TEST_KAFKA_PASSWORD_FILE")},
+		{"--kafka.brokers", user, "--kafka.ca", ca, "--kafka.user", kafkatest.Setting(t, "WEARSTREAM_TEST_KAFKA_USER"),
+			"--kafka.password_file", kafkatest.Setting(t, "WEARSTREAM_TEST_KAFKA_PASSWORD_FILE")},
 	} {
 		if line, _ := check(args...); !strings.HasPrefix(line, "ok") {
 			t.Errorf("%q: %s", args, line)

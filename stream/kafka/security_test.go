@@ -17,23 +17,24 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/wearstream/wearstream/deploy/local/parts"
 	"github.com/wearstream/wearstream/stream/kafka/kafkatest"
 )
 
 // mutual and password are the two secured listeners of Apache Kafka.
 func mutual(t *testing.T) Config {
 	t.Helper()
-	pki := kafkatest.Need(t, "WEARSTREAM_TEST_KAFKA_PKI")
-	return Config{Brokers: strings.Split(kafkatest.Need(t, "WEARSTREAM_TEST_KAFKA_TLS"), ","), Security: Security{
+	pki := kafkatest.Setting(t, "WEARSTREAM_TEST_KAFKA_PKI")
+	return Config{Brokers: strings.Split(parts.KafkaTLS.Need(t), ","), Security: Security{
 		CA: filepath.Join(pki, "ca.pem"), Cert: filepath.Join(pki, "client/cert.pem"), Key: filepath.Join(pki, "client/key.pem"),
 	}}
 }
 
 func password(t *testing.T) Config {
 	t.Helper()
-	return Config{Brokers: strings.Split(kafkatest.Need(t, "WEARSTREAM_TEST_KAFKA_SASL"), ","), Security: Security{
-		CA:   filepath.Join(kafkatest.Need(t, "WEARSTREAM_TEST_KAFKA_PKI"), "ca.pem"),
-		User: kafkatest.Need(t, "WEARSTREAM_TEST_KAFKA_USER"), PasswordFile: kafkatest.Need(t, "WEARSTREAM_TEST_KAFKA_PASSWORD_FILE"),
+	return Config{Brokers: strings.Split(parts.KafkaSASL.Need(t), ","), Security: Security{
+		CA:   filepath.Join(kafkatest.Setting(t, "WEARSTREAM_TEST_KAFKA_PKI"), "ca.pem"),
+		User: kafkatest.Setting(t, "WEARSTREAM_TEST_KAFKA_USER"), PasswordFile: kafkatest.Setting(t, "WEARSTREAM_TEST_KAFKA_PASSWORD_FILE"),
 	}}
 }
 

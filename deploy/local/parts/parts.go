@@ -54,6 +54,9 @@ func (p Part) Need(t testing.TB) string {
 	return at
 }
 
+// There reports whether the environment names it.
+func (p Part) There() bool { return os.Getenv(p.variable) != "" }
+
 // Required reports whether a part that is missing fails the test.
 func Required() bool { return os.Getenv("WEARSTREAM_PARTS_REQUIRED") != "" }
 

@@ -9,6 +9,7 @@ package kafkatest
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -16,29 +17,24 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/wearstream/wearstream/deploy/local/parts"
 )
 
 // Brokers are those of the plain listener.
-func Brokers(t testing.TB) []string { return strings.Split(Need(t, "WEARSTREAM_TEST_KAFKA"), ",") }
+func Brokers(t testing.TB) []string { return strings.Split(parts.Kafka.Need(t), ",") }
 
 // There reports whether a test may ask for Brokers: it then gets them, or fails.
-func There() bool {
-	return os.Getenv("WEARSTREAM_TEST_KAFKA") != "" || os.Getenv("WEARSTREAM_PARTS_REQUIRED") != ""
-}
+func There() bool { return parts.Kafka.There() || parts.Required() }
 
-// Need is a variable of the environment.
-func Need(t testing.TB, name string) string {
+// Setting is a further variable that `deploy/local/kafka env` prints.
+func Setting(t testing.TB, name string) string {
 	t.Helper()
 	value := os.Getenv(name)
-	if value != "" {
-		return value
+	if value == "" {
+		parts.Missing(t, fmt.Errorf("%s is not set: TLS=1 deploy/local/kafka start, then export what it prints", name))
 	}
-	const how = "%s is not set: NODES=3 TLS=1 deploy/local/kafka start, then export what it prints"
-	if os.Getenv("WEARSTREAM_PARTS_REQUIRED") != "" {
-		t.Fatalf(how, name)
-	}
-	t.Skipf(how, name)
-	return ""
+	return value
 }
 
 // Name is a cell of the test's own. At its end the topics of the cell and the
