@@ -5,7 +5,9 @@
 //
 // A window of 5 s is an Epoch made from samples; longer windows are epochs
 // merged in event-time order. Nothing else can be merged, so a result depends
-// on the samples alone, never on how they were batched.
+// on the samples alone, never on how they were batched. A Window is what a value
+// is a function of: its epochs, merged, its configured rate and, at the lengths of
+// Set.SampleLengths, the samples themselves.
 //
 // Numbers are defined, not approximate. Samples are integer micro-g; sums, sums
 // of squares (128 bit), minima and maxima are integers and therefore exact; what
@@ -15,6 +17,7 @@
 // correctly rounded functions are used (Sqrt, Abs, NaN, Inf). So any processor
 // gives the same bytes. Any change of a number is a new version of its set.
 //
-// The package is pure: no network, no clock, no logger, no allocation per sample,
-// no state. Everything may be called concurrently on different epochs.
+// The package is pure: no network, no clock, no logger, no state but the memory of
+// a Window, which is used again: nothing is allocated per sample or per window.
+// Everything may be called concurrently on different epochs and windows.
 package features

@@ -34,10 +34,10 @@ func percentiles(lengths ...time.Duration) []Feature {
 	return list
 }
 
-// signals are x, y, z and the vector magnitude.
+// signals are the axes and the vector magnitude.
 const (
-	signals    = 4
-	magnitudes = 3
+	signals = 4
+	ofVM    = 3
 )
 
 // ordered holds the percentiles of a window, made for a signal when the first of
@@ -50,7 +50,7 @@ type ordered struct {
 
 func (o *ordered) percentile(s *Samples, signal, i int) float64 {
 	if !o.known[signal] {
-		o.make(s, signal)
+		o.find(s, signal)
 		o.known[signal] = true
 	}
 	return o.values[signal][i]
@@ -59,7 +59,7 @@ func (o *ordered) percentile(s *Samples, signal, i int) float64 {
 // lowest makes an int32 an unsigned number in the same order.
 const lowest = 1 << 31
 
-func (o *ordered) make(s *Samples, signal int) {
+func (o *ordered) find(s *Samples, signal int) {
 	n := len(s.X)
 	if n == 0 {
 		for i := range shares {
@@ -68,12 +68,12 @@ func (o *ordered) make(s *Samples, signal int) {
 		return
 	}
 	o.v, o.to = slices.Grow(o.v[:0], n)[:n], slices.Grow(o.to[:0], n)[:n]
-	if signal == magnitudes {
+	if signal == ofVM {
 		for i := range o.v {
 			o.v[i] = square(s.X[i], s.Y[i], s.Z[i])
 		}
 	} else {
-		for i, v := range [magnitudes][]int32{s.X, s.Y, s.Z}[signal] {
+		for i, v := range [ofVM][]int32{s.X, s.Y, s.Z}[signal] {
 			o.v[i] = uint64(int64(v) + lowest)
 		}
 	}
@@ -93,7 +93,7 @@ func (o *ordered) make(s *Samples, signal int) {
 }
 
 func inG(v uint64, signal int) float64 {
-	if signal == magnitudes {
+	if signal == ofVM {
 		return math.Sqrt(float64(v)) / perG
 	}
 	return float64(int64(v)-lowest) / perG

@@ -55,6 +55,10 @@ func core() []Against {
 		Against{Feature: "enmo", File: "skdh_metrics", Column: "enmo", Lengths: all, Tolerance: close},
 		Against{Feature: "enmoa", File: "skdh_metrics", Column: "enmoa", Lengths: all, Tolerance: close},
 		Against{Feature: "mad", File: "skdh_metrics", Column: "mad", Lengths: all[:1], Tolerance: close},
+		Against{Feature: "en", File: "ggir_metrics", Column: "EN", Lengths: all[:1], Tolerance: close},
+		Against{Feature: "enmo", File: "ggir_metrics", Column: "ENMO", Lengths: all[:1], Tolerance: close},
+		Against{Feature: "enmoa", File: "ggir_metrics", Column: "ENMOa", Lengths: all[:1], Tolerance: close},
+		Against{Feature: "mad", File: "ggir_metrics", Column: "MAD", Lengths: all[:1], Tolerance: close},
 		// The reference's mad of a longer window is another measure than ours.
 		Against{Feature: "mad5_mean", File: "skdh_metrics", Column: "mad", Lengths: all[1:], Tolerance: close, MeanOf: features.EpochLength},
 	)
