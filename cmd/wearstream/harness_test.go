@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wearstream/wearstream/deploy/local/parts"
 	"github.com/wearstream/wearstream/sink/clickhouse/engine/enginetest"
 	"github.com/wearstream/wearstream/stream/recording"
 )
@@ -126,12 +127,8 @@ func realFlags(t testing.TB, data string) []string {
 // realParts are the real parts, and the cell that a data folder has there.
 func realParts(t testing.TB, data string) (cell, brokers, objects string) {
 	t.Helper()
-	brokers = os.Getenv("WEARSTREAM_TEST_KAFKA")
-	endpoint := os.Getenv("WEARSTREAM_TEST_S3")
-	if brokers == "" || endpoint == "" {
-		t.Fatal("WEARSTREAM_SUITE=real needs WEARSTREAM_TEST_KAFKA and WEARSTREAM_TEST_S3: run deploy/local/all start, then eval \"$(deploy/local/all env)\"")
-	}
-	t.Setenv("AWS_ENDPOINT_URL_S3", endpoint)
+	brokers = parts.Kafka.Need(t)
+	t.Setenv("AWS_ENDPOINT_URL_S3", parts.S3.Need(t))
 	h := fnv.New32a()
 	h.Write([]byte(data))
 	cell = fmt.Sprintf("t%08x%x", h.Sum32(), os.Getpid())

@@ -28,5 +28,9 @@ func (g *Group) Ready() error {
 	case g.since.IsZero():
 		return fmt.Errorf("has not joined its group yet")
 	}
-	return fmt.Errorf("has not been in its group for %s: see --kafka.brokers", time.Since(g.since).Round(time.Second))
+	out := time.Since(g.since).Round(time.Second)
+	if g.why == nil {
+		return fmt.Errorf("has not joined its group for %s: are the Kafka brokers of --kafka.brokers up and in reach?", out)
+	}
+	return fmt.Errorf("has not been in its group for %s: are the Kafka brokers of --kafka.brokers up and in reach? It goes on by itself: %w", out, g.why)
 }

@@ -58,6 +58,7 @@ type Group struct {
 	logs    map[string]stream.LogID // by short name, as first met
 	member  *member                 // nil between sessions
 	since   time.Time               // since when this process is not in the group; zero while it is, and before Run
+	why     error                   // how the last session ended
 	working bool                    // the present session has stored something
 }
 
@@ -90,7 +91,7 @@ func (g *Group) Run(ctx context.Context) error {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval = 100 * time.Millisecond
 	wait.MaxInterval = 10 * time.Second
-	g.left()
+	g.left(nil)
 	said := ""
 	for {
 		err := g.session(ctx)
@@ -128,7 +129,7 @@ func (g *Group) session(ctx context.Context) error {
 
 	err = m.poll()
 	m.close()
-	g.left()
+	g.left(err)
 	return err
 }
 
@@ -138,10 +139,10 @@ func (g *Group) joined() {
 	g.since = time.Time{}
 }
 
-func (g *Group) left() {
+func (g *Group) left(why error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.member = nil
+	g.member, g.why = nil, why
 	if g.since.IsZero() {
 		g.since = time.Now()
 	}

@@ -47,6 +47,7 @@ type Session struct {
 	cfg   SessionConfig
 	s     *kgo.GroupTransactSession
 
+	pulse   pulse
 	revoked atomic.Bool
 	mu      sync.Mutex
 	wake    context.CancelFunc // ends the poll under way
@@ -71,6 +72,7 @@ func NewSession(ctx context.Context, kafka Config, cfg SessionConfig) (*Session,
 		return nil, fmt.Errorf("fence transactional id %s: %w", cfg.Transaction, kafka.Explain(err))
 	}
 	s := &Session{kafka: kafka, cfg: cfg}
+	s.pulse.beat()
 	session, err := kgo.NewGroupTransactSession(append(append(kafka.Options(), transaction...),
 		kgo.ConsumerGroup(cfg.Group),
 		kgo.InstanceID(cfg.Instance),
@@ -89,6 +91,7 @@ func NewSession(ctx context.Context, kafka Config, cfg SessionConfig) (*Session,
 		// A lost offset is for people to look at; the client must not choose another.
 		kgo.ConsumeStartOffset(kgo.NoResetOffset()),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.WithHooks(&s.pulse),
 		kgo.OnPartitionsAssigned(s.onAssigned),
 		kgo.AdjustFetchOffsetsFn(s.start),
 		kgo.OnPartitionsRevoked(s.onRevoked),
@@ -177,6 +180,9 @@ func (s *Session) Member() bool {
 	_, generation := s.s.Client().GroupMetadata()
 	return generation >= 0
 }
+
+// Silence is for how long no broker has answered.
+func (s *Session) Silence() time.Duration { return s.pulse.silence() }
 
 // Assigned are the partitions that this member reads.
 func (s *Session) Assigned() map[int32]bool {

@@ -105,4 +105,5 @@ const (
 	pauseMin = 100 * time.Millisecond
 	pauseMax = 5 * time.Second
 	grace    = 5 * time.Second // for the last commit
+	silent   = 8 * time.Second // brokers answer fetches at least every 5 s
 )

@@ -36,7 +36,7 @@ type slot struct {
 // run lives one session after the other. A session that fails takes its tasks
 // with it, and the next restores them from what the log has.
 func (s *slot) run(ctx context.Context, reader *kafka.HistoryReader) error {
-	pause := pauseMin
+	pause, said := pauseMin, ""
 	s.lost()
 	for {
 		began := time.Now()
@@ -47,7 +47,10 @@ func (s *slot) run(ctx context.Context, reader *kafka.HistoryReader) error {
 		case isFinal(err):
 			return err
 		}
-		s.log.Warn("session broke, the next restores from the log", "err", err, "elapsed", time.Since(began))
+		if what := err.Error(); what != said {
+			said = what
+			s.log.Warn("session broke, the next restores from the log", "err", err, "elapsed", time.Since(began))
+		}
 		s.p.metrics.broken.Inc()
 		if pause = min(2*pause, pauseMax); time.Since(began) > pauseMax {
 			pause = pauseMin
@@ -111,7 +114,10 @@ func (s *slot) ready() error {
 	defer s.mu.Unlock()
 	switch {
 	case s.session == nil:
-		return fmt.Errorf("%s has no session: %w", s.name, s.state)
+		return fmt.Errorf("%s has no session, and makes one by itself once the Kafka brokers of --kafka.brokers let it: %w", s.name, s.state)
+	// One without partitions hears of its heartbeats only.
+	case s.session.Silence() > max(silent, s.p.cfg.SessionTimeout/2):
+		return fmt.Errorf("%s: Kafka has not answered for %s: are the brokers of --kafka.brokers up and in reach? It goes on by itself", s.name, s.session.Silence().Round(time.Second))
 	case !s.session.Member():
 		return fmt.Errorf("%s joins its group", s.name)
 	case s.restoring > 0:
