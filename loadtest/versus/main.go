@@ -123,7 +123,7 @@ func compare(ctx context.Context, st stage, r *reader, o options, w io.Writer) e
 		if o.profile != "" {
 			profile = filepath.Join(o.profile, "process.prof")
 		}
-		t, err := processed(ctx, st, r, o.devices, o.batches, profile)
+		t, err := processed(ctx, st, r, "versus", o.devices, o.batches, profile)
 		if err != nil {
 			return err
 		}

@@ -32,13 +32,11 @@ type throughput struct {
 	resident string
 }
 
-const processCell = "versus-process"
-
-// processed fills a device topic and has it processed.
-func processed(ctx context.Context, st stage, r *reader, devices, batches int, profile string) (*throughput, error) {
-	defer forgetCell(ctx, r, processCell)
+// processed fills the device topic of a new cell and has it processed.
+func processed(ctx context.Context, st stage, r *reader, cell string, devices, batches int, profile string) (*throughput, error) {
+	defer forgetCell(ctx, r, cell)
 	t := &throughput{samples: int64(devices) * int64(batches) * batchSamples, records: int64(devices) * int64(batches)}
-	if err := fill(ctx, st, r, devices, batches); err != nil {
+	if err := fill(ctx, st, r, cell, devices, batches); err != nil {
 		return nil, err
 	}
 	log, err := os.Create(filepath.Join(st.run, "process.log"))
@@ -50,7 +48,7 @@ func processed(ctx context.Context, st stage, r *reader, devices, batches int, p
 	if err != nil {
 		return nil, err
 	}
-	cmd := st.wearstream(log, "process", "--cell", processCell, "--instance", "versus", "--kafka.brokers", strings.Join(st.brokers, ","), "--admin.listen", admin)
+	cmd := st.wearstream(log, "process", "--cell", cell, "--instance", "versus", "--kafka.brokers", strings.Join(st.brokers, ","), "--admin.listen", admin)
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -59,12 +57,12 @@ func processed(ctx context.Context, st stage, r *reader, devices, batches int, p
 	if profile != "" {
 		go fetchProfile(ctx, admin, profile, 5)
 	}
-	device := wire.TopicName(processCell, wire.TopicDevice)
+	device := wire.TopicName(cell, wire.TopicDevice)
 	ends, err := r.ends(ctx, device)
 	if err != nil {
 		return nil, err
 	}
-	if err := committed(ctx, r, processCell+"-process", device, ends); err != nil {
+	if err := committed(ctx, r, cell+"-process", device, ends); err != nil {
 		return nil, fmt.Errorf("%w: see %s", err, log.Name())
 	}
 	t.wall = time.Since(began)
@@ -72,7 +70,7 @@ func processed(ctx context.Context, st stage, r *reader, devices, batches int, p
 		return nil, err
 	}
 	t.resident = resident(cmd.Process.Pid)
-	out, err := r.ends(ctx, wire.TopicName(processCell, wire.TopicFeatures))
+	out, err := r.ends(ctx, wire.TopicName(cell, wire.TopicFeatures))
 	t.outputs = total(out)
 	return t, err
 }
@@ -103,7 +101,7 @@ func committed(ctx context.Context, r *reader, group, topic string, want map[int
 const batchSamples = 10 * rateHz
 
 // fill writes what devices would have sent in their order, side by side, and ticks.
-func fill(ctx context.Context, st stage, r *reader, devices, batches int) error {
+func fill(ctx context.Context, st stage, r *reader, cell string, devices, batches int) error {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(st.brokers...), kgo.ProducerBatchMaxBytes(1<<20), kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(20_000))
 	if err != nil {
@@ -114,11 +112,11 @@ func fill(ctx context.Context, st stage, r *reader, devices, batches int) error 
 	if err != nil {
 		return err
 	}
-	if _, err := kafka.Ensure(ctx, cl, processCell, wire.Topics(wire.DefaultPartitions), int16(min(3, len(replicas)))); err != nil {
+	if _, err := kafka.Ensure(ctx, cl, cell, wire.Topics(wire.DefaultPartitions), int16(min(3, len(replicas)))); err != nil {
 		return err
 	}
 	var failed kgo.FirstErrPromise
-	topic := wire.TopicName(processCell, wire.TopicDevice)
+	topic := wire.TopicName(cell, wire.TopicDevice)
 	rng := rand.New(rand.NewPCG(3, 4))
 	made := make([]*batch, devices)
 	for i := range made {
