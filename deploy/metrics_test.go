@@ -2,13 +2,14 @@ package deploy_test
 
 import (
 	"encoding/json"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/wearstream/wearstream/deploy/local/parts"
 )
 
 const (
@@ -19,13 +20,7 @@ const (
 // TestRules: the rules are rules, and each alert fires when it should and not when
 // it should not.
 func TestRules(t *testing.T) {
-	promtool := os.Getenv("WEARSTREAM_PROMTOOL")
-	if promtool == "" {
-		if os.Getenv("WEARSTREAM_PARTS_REQUIRED") != "" {
-			t.Fatal("WEARSTREAM_PROMTOOL is not set: deploy/local/prometheus start prints it")
-		}
-		t.Skip("WEARSTREAM_PROMTOOL is not set: run deploy/local/prometheus start, which prints it")
-	}
+	promtool := parts.Promtool.Need(t)
 	for _, args := range [][]string{{"check", "rules", rulesFile}, {"test", "rules", testsFile}} {
 		if out, err := exec.CommandContext(t.Context(), promtool, args...).CombinedOutput(); err != nil {
 			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)

@@ -18,6 +18,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/wearstream/wearstream/deploy/local/parts"
 )
 
 // scraper is a real Prometheus and what it scrapes for this test.
@@ -30,7 +32,7 @@ type scraper struct {
 // scrape has the real Prometheus scrape these until the test ends.
 func scrape(t testing.TB, admin string, registries ...*prometheus.Registry) *scraper {
 	t.Helper()
-	s := &scraper{t: t, addr: needPart(t, "WEARSTREAM_TEST_PROMETHEUS")}
+	s := &scraper{t: t, addr: parts.Prometheus.Need(t)}
 	all := []string{strings.TrimPrefix(admin, "http://")}
 	for _, reg := range registries {
 		server := httptest.NewServer(promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
@@ -42,7 +44,7 @@ func scrape(t testing.TB, admin string, registries ...*prometheus.Registry) *scr
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(needPart(t, "WEARSTREAM_TEST_PROMETHEUS_TARGETS"), fmt.Sprintf("metrics-%d.json", os.Getpid()))
+	file := filepath.Join(os.Getenv("WEARSTREAM_TEST_PROMETHEUS_TARGETS"), fmt.Sprintf("metrics-%d.json", os.Getpid()))
 	if err := os.WriteFile(file+".tmp", text, 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -15,24 +15,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/wearstream/wearstream/deploy/local/parts"
 	"github.com/wearstream/wearstream/gateway/bridge"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata/metrics.txt")
-
-// needPart is the value of an environment variable that a real part prints.
-func needPart(t testing.TB, name string) string {
-	t.Helper()
-	value := os.Getenv(name)
-	switch {
-	case value != "":
-	case os.Getenv("WEARSTREAM_PARTS_REQUIRED") != "":
-		t.Fatalf("%s is not set: deploy/local/prometheus start prints it", name)
-	default:
-		t.Skipf("%s is not set: run deploy/local/prometheus start, which prints it", name)
-	}
-	return value
-}
 
 // TestMetrics holds what a running `up` exposes, and a bridge beside it, against
 // the list that alert rules and dashboards rest on; promtool has nothing against
@@ -43,7 +30,7 @@ func TestMetrics(t *testing.T) {
 	u := startUp(t, t.TempDir())
 	b := bridgeRegistry(t)
 	var s *scraper
-	if os.Getenv("WEARSTREAM_TEST_PROMETHEUS") != "" {
+	if parts.Prometheus.There() {
 		s = scrape(t, u.at.Admin, b)
 	}
 	if _, code := runProgram(t, "replay", "--data", u.at.Data, "--thing", "w1", recordings(t)[0]); code != 0 {
@@ -51,7 +38,7 @@ func TestMetrics(t *testing.T) {
 	}
 	u.complete(1)
 	t.Run("dashboards", func(t *testing.T) {
-		needPart(t, "WEARSTREAM_TEST_PROMETHEUS")
+		parts.Prometheus.Need(t)
 		s.until("scraped what was replayed", fmt.Sprintf(`sum(rate(wearstream_sink_rows_total{instance=~"%s"}[1m])) > 0`, s.instances))
 		here := *s
 		here.t = t
@@ -71,7 +58,7 @@ func TestMetrics(t *testing.T) {
 	})
 	for name, text := range map[string]string{"promtool up": live, "promtool bridge": bridge} {
 		t.Run(name, func(t *testing.T) {
-			cmd := exec.CommandContext(t.Context(), needPart(t, "WEARSTREAM_PROMTOOL"), "check", "metrics")
+			cmd := exec.CommandContext(t.Context(), parts.Promtool.Need(t), "check", "metrics")
 			cmd.Stdin = strings.NewReader(text)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)

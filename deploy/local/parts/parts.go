@@ -27,13 +27,13 @@ type Part struct {
 
 // The parts whose addresses the environment names.
 var (
-	Kafka     = Part{"Apache Kafka", "WEARSTREAM_TEST_KAFKA", "deploy/local/kafka start"}
-	KafkaTLS  = Part{"Apache Kafka, mutual TLS", "WEARSTREAM_TEST_KAFKA_TLS", "TLS=1 deploy/local/kafka start"}
-	KafkaSASL = Part{"Apache Kafka, SCRAM", "WEARSTREAM_TEST_KAFKA_SASL", "TLS=1 deploy/local/kafka start"}
-	S3        = Part{"versitygw", "WEARSTREAM_TEST_S3", "deploy/local/versitygw start"}
-	MinIO     = Part{"MinIO", "WEARSTREAM_TEST_MINIO", "deploy/local/minio start"}
-	Prom      = Part{"Prometheus", "WEARSTREAM_TEST_PROMETHEUS", "deploy/local/prometheus start"}
-	Promtool  = Part{"promtool", "WEARSTREAM_PROMTOOL", "deploy/local/prometheus start"}
+	Kafka      = Part{"Apache Kafka", "WEARSTREAM_TEST_KAFKA", "deploy/local/kafka start"}
+	KafkaTLS   = Part{"Apache Kafka, mutual TLS", "WEARSTREAM_TEST_KAFKA_TLS", "TLS=1 deploy/local/kafka start"}
+	KafkaSASL  = Part{"Apache Kafka, SCRAM", "WEARSTREAM_TEST_KAFKA_SASL", "TLS=1 deploy/local/kafka start"}
+	S3         = Part{"versitygw", "WEARSTREAM_TEST_S3", "deploy/local/versitygw start"}
+	MinIO      = Part{"MinIO", "WEARSTREAM_TEST_MINIO", "deploy/local/minio start"}
+	Prometheus = Part{"Prometheus", "WEARSTREAM_TEST_PROMETHEUS", "deploy/local/prometheus start"}
+	Promtool   = Part{"promtool", "WEARSTREAM_PROMTOOL", "deploy/local/prometheus start"}
 )
 
 // The parts that a test starts by itself.
