@@ -176,7 +176,7 @@ func (u *upProcess) outage(at time.Duration) (o outage) {
 	o.at = at
 	o.live, _ = u.admin("/livez")
 	o.ready, o.text = u.admin("/readyz")
-	o.connections, o.inFlight = u.metric("wearstream_gateway_connections"), u.metric("wearstream_gateway_in_flight_bytes")
+	o.connections, o.inFlight = u.metric("wearstream_gateway_connections"), u.metric("wearstream_gateway_inflight_bytes")
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", u.cmd.Process.Pid))
 	if err != nil {
 		u.t.Fatal(err)
