@@ -12,8 +12,13 @@
 // twice (a device repeats what it had no PUBACK for); it keeps its name (sensor,
 // boot, seq), and the processor removes the repeat.
 //
-// While the log does not answer nothing is acknowledged, readers block and Ready
-// says so.
+// While the log does not answer nothing is acknowledged, and Ready says so.
+// Connections stay and their pings are answered while each has less than
+// --mqtt.window messages in flight, and all together less than --mqtt.budget bytes;
+// beyond that a reader waits, and its device hangs up in its own time. After five
+// seconds new connections are told to come back (CONNACK 3). What a connection that
+// is gone had in flight still counts, so devices that come and go take no more
+// memory.
 //
 // The gateway has no memory: any replica is any other. It does not look anything
 // up, does not order devices among each other, and never changes a payload.

@@ -55,6 +55,8 @@
 // # A processor's session
 //
 // Session is a member of a group whose output and offsets are one transaction.
+// What a member that the group gave up has left open is aborted by whoever gets its
+// partitions, so that neither a restore nor a reader waits for it to time out.
 // Groups are of the classic protocol with static members: one that is killed and
 // comes back takes its partitions back at once.
 // Changelog restores the state that belongs to a committed offset: it reads to
