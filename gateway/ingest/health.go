@@ -32,11 +32,11 @@ func (h *health) ended(now time.Time, ok bool) {
 
 func (h *health) check(now time.Time) error {
 	if !h.known.Load() {
-		return errors.New("Kafka has not answered yet: are the brokers of --kafka.brokers up and in reach?")
+		return errors.New("no answer from Kafka yet: are the brokers of --kafka.brokers up and in reach?")
 	}
 	if n := h.pending.Load(); n > 0 {
 		if d := now.Sub(time.Unix(0, h.since.Load())); d > StallAfter {
-			return fmt.Errorf("Kafka has acknowledged nothing for %s, %d records wait: "+
+			return fmt.Errorf("no acknowledgement from Kafka for %s, %d records wait: "+
 				"are the brokers of --kafka.brokers up, in reach, and enough in sync? It goes on by itself, and nothing is lost", d.Round(time.Second), n)
 		}
 	}
