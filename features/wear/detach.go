@@ -1,0 +1,268 @@
+package wear
+
+import "math/bits"
+
+// DETACH are the thresholds of the algorithm of Vert 2022 (doi
+// 10.1186/s12874-022-01633-6), temperatures in milli-degrees and their change in
+// milli-degrees per minute. On a grid of 1 s, T being the temperature after a
+// zero-phase low-pass filter:
+//
+//   - a bout begins where the next 60 s stand still (SD < SD along two axes or
+//     more), as 90 % of the 60 s that begin in the next 5 minutes do, and in the
+//     next 5 minutes T falls faster than Fall and stays below High, or stays below Low;
+//   - it ends, more than 5 minutes later, where no axis stood still in the 60 s
+//     before, at most half of the 60 s that end in the next 5 minutes stood still,
+//     and T rises faster than Rise or stays above Low in the next 5 minutes.
+//
+// A minute is what its middle is. The reference remembers a bout for ever; here a
+// bout is known by what happened in the last 6 hours, and where neither a
+// beginning nor an end is among that the minute is Unknown. A recording begins
+// worn, also after 15 minutes without samples.
+type DETACH struct {
+	SD   int64 `json:"sd_ug"`
+	Low  int64 `json:"low_mdegc"`
+	High int64 `json:"high_mdegc"`
+	Fall int64 `json:"fall_mdegc_per_min"`
+	Rise int64 `json:"rise_mdegc_per_min"`
+}
+
+const (
+	// memory is how many minutes of possible beginnings and ends are kept.
+	memory = 6 * 60
+	// hole is how many minutes without samples begin a recording anew.
+	hole = 15
+	// forward is how many minutes of T a minute asks for.
+	forward = 5
+	// detachLag: what the minute asks for, and the time that the filter needs.
+	detachLag = forward + warmup
+
+	wholeMinute = 1<<60 - 1
+	middle      = 30
+	share       = 300 // seconds in which stillness is counted
+	leastShare  = 270
+	leastWindow = 54 // seconds with samples in a window of 60 s
+)
+
+type detach struct {
+	DETACH
+	last    int64
+	absent  int        // minutes without samples up to the last
+	seconds [60]second // of the last minute
+	windows [32]windows
+	bins    temperatures
+	kept    [memory]marks
+}
+
+// windows are the 60 s that end with each second of a minute, a bit for each.
+type windows struct {
+	known  uint64 // recorded
+	still  uint64 // along two axes or more
+	moving uint64 // along no axis still
+	anew   bool   // a recording begins here
+}
+
+// marks are the seconds of a minute where a bout can begin and end.
+type marks struct {
+	begins, ends uint64
+}
+
+// Bits of marks.begins beside those of its 60 seconds.
+const (
+	anew    = 1 << 63 // a recording begins with the minute
+	unknown = 1 << 62 // there is no temperature in its middle
+)
+
+func newDETACH(p DETACH) *detach {
+	d := &detach{DETACH: p, absent: hole}
+	d.bins.clear()
+	return d
+}
+
+func (*detach) before() int64 { return memory + hole + warmup + 1 }
+func (*detach) lag() int64    { return detachLag }
+
+func (d *detach) push(m int64, p *Partial) {
+	d.last = m
+	w := &d.windows[m&31]
+	*w = windows{anew: d.absent >= hole}
+	if p != nil && p.seen() {
+		d.absent = 0
+	} else {
+		w.anew = false
+		d.absent = min(d.absent+1, hole)
+	}
+	var now [60]second
+	if p != nil {
+		now = p.seconds
+	}
+	var window moments
+	present := 0
+	for s := range d.seconds {
+		window.add(&d.seconds[s])
+		present += min(int(d.seconds[s].n), 1)
+	}
+	for s := range now {
+		window.remove(&d.seconds[s])
+		window.add(&now[s])
+		present += min(int(now[s].n), 1) - min(int(d.seconds[s].n), 1)
+		if present < leastWindow {
+			continue
+		}
+		w.known |= 1 << s
+		switch axes := window.axes(d.SD); {
+		case axes >= 2:
+			w.still |= 1 << s
+		case axes == 0:
+			w.moving |= 1 << s
+		}
+	}
+	d.seconds = now
+	d.bins.push(m, p)
+	if f := m - detachLag; f >= 0 {
+		var t smooth
+		d.bins.smooth(&t, f-warmup, m, f)
+		d.kept[f%memory] = d.marks(f, &t)
+	}
+}
+
+// at is what is known of a minute; nothing after the last one.
+func (d *detach) at(m int64) windows {
+	if m > d.last || m < 0 {
+		return windows{}
+	}
+	return d.windows[m&31]
+}
+
+// marks finds where in a minute a bout can begin and end.
+func (d *detach) marks(m int64, t *smooth) marks {
+	var next, known, still [forward + 1]uint64 // stillness of the 60 s after, and before
+	for k := range next {
+		w, after := d.at(m+int64(k)), d.at(m+int64(k)+1)
+		next[k] = w.still>>59 | after.still<<1&wholeMinute
+		known[k], still[k] = w.known, w.still
+	}
+	var found marks
+	var fall, rise bool
+	for s := range 60 {
+		if s%(60/binsPerMinute) == 0 {
+			fall, rise = d.temperature(t, m*binsPerMinute+int64(s)/(60/binsPerMinute))
+		}
+		if fall && next[0]>>s&1 != 0 && ahead(&next, s) >= leastShare {
+			found.begins |= 1 << s
+		}
+		if rise && d.at(m).moving>>s&1 != 0 {
+			if n := ahead(&known, s); n >= leastShare && 2*ahead(&still, s) <= n {
+				found.ends |= 1 << s
+			}
+		}
+	}
+	if d.at(m).anew {
+		found.begins |= anew
+	}
+	if _, is := t.at(m*binsPerMinute + middle*binsPerMinute/60); !is {
+		found.begins |= unknown
+	}
+	return found
+}
+
+// ahead counts the bits of the 5 minutes from a second of the first minute on.
+func ahead(minutes *[forward + 1]uint64, s int) int {
+	n := bits.OnesCount64(minutes[0] >> s)
+	for _, m := range minutes[1:forward] {
+		n += bits.OnesCount64(m)
+	}
+	return n + bits.OnesCount64(minutes[forward]&(1<<s-1))
+}
+
+// temperature reports whether a bout can begin, and end, at a bin as far as the
+// 5 minutes of T from it on say. The change of T is its mean over these, which is
+// a difference.
+func (d *detach) temperature(t *smooth, k int64) (begin, end bool) {
+	const bins = forward * binsPerMinute
+	final, is := t.at(k + bins - 1)
+	first, here := t.at(k)
+	if !is || !here {
+		return false, false
+	}
+	if before, is := t.at(k - 1); is {
+		first = before
+	}
+	change := final - first
+	least, most := t.range5(k, bins)
+	begin = most < float64(d.High) && change < float64(-d.Fall*forward) || most < float64(d.Low)
+	end = change > float64(d.Rise*forward) || least > float64(d.Low)
+	return begin, end
+}
+
+func (d *detach) final() State {
+	m := d.last - detachLag
+	b := [2]bout{{}, {off: true, since: -share - 1}} // whatever was before
+	var found marks
+	for k := max(0, m-memory+1); k <= m; k++ {
+		found = d.kept[k%memory]
+		for i := range b {
+			b[i].minute(k, found, k == m)
+		}
+	}
+	return state(b, found)
+}
+
+// provisional goes on from what is final with what is known, T being filtered
+// as if it ended here.
+func (d *detach) provisional() State {
+	m := d.last
+	b := [2]bout{{}, {off: true, since: -share - 1}}
+	var found marks
+	var t smooth
+	d.bins.smooth(&t, max(0, m-detachLag+1-warmup), m, m)
+	for k := max(0, m-memory+1); k <= m; k++ {
+		if k <= m-detachLag {
+			found = d.kept[k%memory]
+		} else {
+			found = d.marks(k, &t)
+		}
+		for i := range b {
+			b[i].minute(k, found, k == m)
+		}
+	}
+	return state(b, found)
+}
+
+func state(b [2]bout, middle marks) State {
+	if middle.begins&unknown != 0 || b[0].off != b[1].off {
+		return Unknown
+	}
+	return wornUnless(b[0].off)
+}
+
+// bout is whether the device is off, and since which second.
+type bout struct {
+	off   bool
+	since int64
+}
+
+// minute goes through the marks of one, or of its first half and middle.
+func (b *bout) minute(m int64, found marks, half bool) {
+	if found.begins&anew != 0 {
+		*b = bout{}
+	}
+	begins, ends := found.begins&wholeMinute, found.ends
+	if half {
+		begins, ends = begins&(1<<(middle+1)-1), ends&(1<<(middle+1)-1)
+	}
+	for s := int64(0); s < 60; {
+		if !b.off {
+			s = int64(bits.TrailingZeros64(begins >> s << s))
+			if s < 60 {
+				*b = bout{true, m*60 + s}
+			}
+			continue
+		}
+		s = max(s, b.since+share+1-m*60)
+		if s >= 60 {
+			return
+		}
+		s = int64(bits.TrailingZeros64(ends >> s << s))
+		b.off = s >= 60
+	}
+}
