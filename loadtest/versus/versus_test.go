@@ -19,19 +19,20 @@ import (
 // program is the program, built once for all tests.
 var program string
 
-func TestMain(m *testing.M) {
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "wearstream-versus-*")
 	if err != nil {
 		panic(err)
 	}
+	defer os.RemoveAll(dir)
 	program = filepath.Join(dir, "wearstream")
 	if out, err := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", program, "../../cmd/wearstream").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
-		os.Exit(1)
+		return 1
 	}
-	code := m.Run()
-	os.RemoveAll(dir)
-	os.Exit(code)
+	return m.Run()
 }
 
 // rig is a stage with the program and a log: the real one where there is one, else
