@@ -132,8 +132,67 @@ func TestWearCTA(t *testing.T) {
 	}
 }
 
+func TestWearDETACH(t *testing.T) {
+	for _, s := range sessions(t) {
+		got := s.run(t, wear.Default, "detach")
+		for _, column := range []string{"skdh_DETACH_window_size1", "skdh_DETACH_window_size4", "nimbaldetach"} {
+			s.agree(t, column, got, s.table[column], nil)
+		}
+	}
+}
+
+func ggir(width int64) wear.Params {
+	p := wear.Default
+	p.GGIR2013.Range, p.GGIR2023.Range = width, width
+	return p
+}
+
+func TestWearGGIR(t *testing.T) {
+	for _, s := range sessions(t) {
+		for _, year := range []string{"2013", "2023"} {
+			for name, width := range map[string]int64{"50": 50_000, "150": 150_000} {
+				table, err := data(t).Wear(s.name, "ggir_nonwear_"+year+"_range"+name+"mg")
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := s.run(t, ggir(width), "ggir"+year)
+				want := make([]float64, 0, 15*len(table["r1_nonwear"]))
+				for _, r1 := range table["r1_nonwear"] {
+					want = append(want, slices.Repeat([]float64{1 - r1}, 15)...)
+				}
+				s.agree(t, "ggir"+year+" range "+name+" mg, r1", got, want, nil)
+				s.agree(t, "ggir"+year+"_range"+name, wear.CleanGGIR(got, s.origin), s.table["ggir"+year+"_range"+name], nil)
+			}
+		}
+	}
+}
+
+// tail are the minutes after the last 15 minutes that begin a whole hour. The
+// reference does not judge them: its last interval of wear ends there.
+var tail = []except{
+	{"compositeA_1", 630, 686, "no whole hour begins there: UNKNOWN, and in no interval of the reference"},
+	{"compositeA_2", 570, 621, "no whole hour begins there: UNKNOWN, and in no interval of the reference"},
+}
+
+func TestWearAccelThreshold(t *testing.T) {
+	for _, s := range sessions(t) {
+		for name, width := range map[string]int64{"0.067": 67_000, "0.15": 150_000} {
+			p := wear.Default
+			p.AccelThreshold.Range = width
+			got := s.run(t, p, "accelthreshold")
+			s.agree(t, "AccelThreshold range "+name, wear.CleanAccelThreshold(got, s.origin), s.table["skdh_AccelThreshold_range"+name], tail)
+			for _, e := range tail {
+				for i := e.from; e.session == s.name && i < e.to; i++ {
+					if got[i].State != wear.Unknown {
+						t.Errorf("%s: minute %d is %s without a whole hour", s.name, i, got[i].State)
+					}
+				}
+			}
+		}
+	}
+}
+
 var _ = fmt.Sprint
 var _ = math.Abs
-var _ = slices.Sort[[]int]
 var _ strings.Builder
 var _ tabwriter.Writer

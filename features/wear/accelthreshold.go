@@ -8,10 +8,14 @@ import "math/bits"
 // labelled (the paper labels those in its middle). They are not worn if along two
 // axes or more SD < 0.013 g and range < 0.067 g. Its passes over the recording
 // are CleanAccelThreshold.
+//
+// Only an hour with data in all its minutes is judged.
 type accelThreshold struct {
 	Block
 	blocks blocks
 }
+
+const wholeHour = 2 * 60 // half minutes
 
 func (*accelThreshold) before() int64              { return blockMinutes - 1 }
 func (*accelThreshold) lag() int64                 { return 59 }
@@ -20,7 +24,11 @@ func (a *accelThreshold) final() State             { return a.state(a.blocks.las
 func (a *accelThreshold) provisional() State       { return a.state(a.blocks.last) }
 
 func (a *accelThreshold) state(m int64) State {
-	return wornUnless(bits.OnesCount8(a.blocks.hour(m/blockMinutes*2, a.Block)) >= 2)
+	hour := a.blocks.hour(m / blockMinutes * 2)
+	if hour.halves < wholeHour {
+		return Unknown
+	}
+	return wornUnless(bits.OnesCount8(hour.still(a.SD, a.Range)) >= 2)
 }
 
 func wornUnless(still bool) State {

@@ -40,13 +40,19 @@ func (b *blocks) push(m int64, p *Partial, sparse bool) {
 	}
 }
 
-// hour are the axes, as bits, that stood still for the hour from a unit on; none
-// where too little is recorded.
-func (b *blocks) hour(from int64, t Block) uint8 {
+// hour is the spread of the hour from a unit on.
+func (b *blocks) hour(from int64) spread {
 	var all spread
 	for k := max(from, 0); k < from+8 && b.begun(k); k++ {
 		all.merge(b.unit(k))
 	}
+	return all
+}
+
+// still are the axes, as bits, along which the hour from a unit on stood still;
+// none where too little is recorded.
+func (b *blocks) still(from int64, t Block) uint8 {
+	all := b.hour(from)
 	if all.halves < leastHalves {
 		return 0
 	}

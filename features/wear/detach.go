@@ -11,8 +11,11 @@ import "math/bits"
 //     more), as 90 % of the 60 s that begin in the next 5 minutes do, and in the
 //     next 5 minutes T falls faster than Fall and stays below High, or stays below Low;
 //   - it ends, more than 5 minutes later, where no axis stood still in the 60 s
-//     before, at most half of the 60 s that end in the next 5 minutes stood still,
+//     before, less than half of the 60 s that end in the next 5 minutes stood still,
 //     and T rises faster than Rise or stays above Low in the next 5 minutes.
+//
+// The paper says at most half, on a grid of samples: there a share is above or
+// below, and what is half on this grid may be either, so the bout goes on.
 //
 // A minute is what its middle is. The reference remembers a bout for ever; here a
 // bout is known by what happened in the last 6 hours, and where neither a
@@ -133,13 +136,26 @@ func (d *detach) at(m int64) windows {
 	return d.windows[m&31]
 }
 
-// marks finds where in a minute a bout can begin and end.
+// following are the windows of 60 s that begin with each second of a minute.
+func (d *detach) following(m int64) windows {
+	end, next := d.at(m), d.at(m+1)
+	return windows{
+		known:  end.known>>59 | next.known<<1&wholeMinute,
+		still:  end.still>>59 | next.still<<1&wholeMinute,
+		moving: end.moving>>59 | next.moving<<1&wholeMinute,
+	}
+}
+
+// marks finds where in a minute a bout can begin and end. The 60 s before a
+// second are those that follow the one a minute ahead of it.
 func (d *detach) marks(m int64, t *smooth) marks {
-	var next, known, still [forward + 1]uint64 // stillness of the 60 s after, and before
-	for k := range next {
-		w, after := d.at(m+int64(k)), d.at(m+int64(k)+1)
-		next[k] = w.still>>59 | after.still<<1&wholeMinute
-		known[k], still[k] = w.known, w.still
+	var after, before, known [forward + 1]uint64
+	w := d.following(m - 1)
+	moving := w.moving
+	for k := range after {
+		before[k], known[k] = w.still, w.known
+		w = d.following(m + int64(k))
+		after[k] = w.still
 	}
 	var found marks
 	var fall, rise bool
@@ -147,11 +163,11 @@ func (d *detach) marks(m int64, t *smooth) marks {
 		if s%(60/binsPerMinute) == 0 {
 			fall, rise = d.temperature(t, m*binsPerMinute+int64(s)/(60/binsPerMinute))
 		}
-		if fall && next[0]>>s&1 != 0 && ahead(&next, s) >= leastShare {
+		if fall && after[0]>>s&1 != 0 && ahead(&after, s) >= leastShare {
 			found.begins |= 1 << s
 		}
-		if rise && d.at(m).moving>>s&1 != 0 {
-			if n := ahead(&known, s); n >= leastShare && 2*ahead(&still, s) <= n {
+		if rise && moving>>s&1 != 0 {
+			if n := ahead(&known, s); n >= leastShare && 2*ahead(&before, s) < n {
 				found.ends |= 1 << s
 			}
 		}

@@ -28,7 +28,7 @@ func (g *ggir2013) final() State             { return ggirState((g.blocks.last-g
 func (g *ggir2013) provisional() State       { return ggirState(g.blocks.last/blockMinutes, g.score) }
 
 func (g *ggir2013) score(b int64) int {
-	return bits.OnesCount8(g.blocks.hour(2*b-3, g.Block))
+	return bits.OnesCount8(g.blocks.still(2*b-3, g.Block))
 }
 
 // ggir2023 judges the hours that begin with each block, on every ceil(fs/5)-th
@@ -49,7 +49,7 @@ func (g *ggir2023) score(b int64) int {
 	var still uint8
 	for from := b - 3; from <= b; from++ {
 		if g.blocks.recorded(from) {
-			still |= g.blocks.hour(2*from, g.Block)
+			still |= g.blocks.still(2*from, g.Block)
 		}
 	}
 	return bits.OnesCount8(still)
