@@ -18,6 +18,8 @@ import (
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+
+	"github.com/wearstream/wearstream/deploy/local/parts"
 )
 
 func bits(f float32) uint32 { return math.Float32bits(f) }
@@ -178,6 +180,7 @@ type s3Way struct {
 
 func newS3Way(t *testing.T) *s3Way {
 	t.Helper()
+	parts.Used(t, parts.Toxiproxy)
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
 	p := toxiproxy.NewProxy(server, "s3", "127.0.0.1:0", strings.TrimPrefix(os.Getenv("WEARSTREAM_TEST_S3"), "http://"))
 	if err := p.Start(); err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"github.com/wearstream/wearstream/deploy/local/parts"
 	"github.com/wearstream/wearstream/sink/object"
 )
 
@@ -221,6 +222,7 @@ type way struct {
 
 func (s server) way(t *testing.T, stall time.Duration) *way {
 	t.Helper()
+	parts.Used(t, parts.Toxiproxy)
 	place := s.place()
 	direct, err := object.OpenThrough(place, s.endpoint, stall)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/wearstream/wearstream/deploy/local/parts"
 	"github.com/wearstream/wearstream/sink"
 	"github.com/wearstream/wearstream/sink/object"
 	"github.com/wearstream/wearstream/sink/object/storetest"
@@ -42,30 +43,22 @@ func (s server) place() string { return s.base + "/" + strings.ToLower(rand.Text
 // onServers runs a test against every S3 server that is there.
 func onServers(t *testing.T, test func(t *testing.T, s server)) {
 	bucket := "s3://" + os.Getenv("WEARSTREAM_TEST_BUCKET")
-	for _, s := range []struct {
-		server
-		env, how string
-		required bool
-	}{
-		{server{name: "versitygw", base: bucket, ignoresEncryption: true}, "WEARSTREAM_TEST_S3", "deploy/local/versitygw start", true},
-		{server{name: "minio", base: bucket, kmsKey: "wearstream"}, "WEARSTREAM_TEST_MINIO", "deploy/local/minio start", false}, // on demand: it takes minutes to build
-		{account(), "OBJECTS", "OBJECTS=s3://BUCKET/PREFIX", false},
-	} {
-		t.Run(s.name, func(t *testing.T) {
-			there := os.Getenv(s.env)
-			switch {
-			case there != "" && s.env != "OBJECTS":
-				s.endpoint = there
-			case there != "" && !strings.HasPrefix(there, "s3://"):
-				t.Skip("OBJECTS is not in S3")
-			case there == "":
-				if s.required && os.Getenv("WEARSTREAM_PARTS_REQUIRED") != "" && os.Getenv("OBJECTS") == "" {
-					t.Fatalf("no %s: %s", s.env, s.how)
-				}
-				t.Skipf("no %s: %s, then eval \"$(deploy/local/all env)\"", s.env, s.how)
-			}
-			test(t, s.server)
+	t.Run("versitygw", func(t *testing.T) {
+		s := server{name: "versitygw", base: bucket, ignoresEncryption: true}
+		if os.Getenv("OBJECTS") != "" && !parts.S3.There() {
+			t.Skip("OBJECTS names another")
+		}
+		s.endpoint = parts.S3.Need(t)
+		test(t, s)
+	})
+	// On demand: it takes minutes to build.
+	if parts.MinIO.There() {
+		t.Run("minio", func(t *testing.T) {
+			test(t, server{name: "minio", base: bucket, kmsKey: "wearstream", endpoint: parts.MinIO.Need(t)})
 		})
+	}
+	if strings.HasPrefix(os.Getenv("OBJECTS"), "s3://") {
+		t.Run("account", func(t *testing.T) { test(t, account()) })
 	}
 }
 
