@@ -19,6 +19,7 @@ type e4 struct {
 	acc, temp []file
 	rate      uint32 // of ACC, mHz
 	tempRate  uint32 // of TEMP, mHz; 0: no readings
+	device    Device
 }
 
 func (s *e4) take(f file) {
@@ -57,48 +58,57 @@ func (s *e4) format() string { return "Empatica E4" }
 func (s *e4) files() []file  { return append(s.acc[:1:1], s.temp...) }
 
 func (s *e4) hint() hint {
-	return hint{native: true, rateMHz: s.rate, tempMHz: s.tempRate, lsbPerG: e4LSB, rangeMG: e4Range}
+	return hint{rateMHz: s.rate, lsbPerG: e4LSB, rangeMG: e4Range, tol: 1000, readings: true, tempMHz: s.tempRate, device: s.device}
 }
 
-func (s *e4) rows(yield func(*row) bool) (Damage, error) {
-	var d Damage
+// chunk is how many rows of an export are handed out at once.
+const chunk = 1024
+
+func (s *e4) rows(_ int, yield func(*rows) bool) (Damage, error) {
+	var d damage
 	acc, err := s.acc[0].track()
 	if err != nil {
-		return d, err
+		return Damage{}, err
 	}
 	defer acc.lines.close()
 	var temp readings
 	if len(s.temp) == 1 {
 		t, err := s.temp[0].track()
 		if err != nil {
-			return d, err
+			return Damage{}, err
 		}
 		defer t.lines.close()
 		temp = readings{track: t, damage: &d}
 		temp.advance()
 	}
-	r := row{places: 9} // times are computed, not rounded
+	var r rows
 	for {
 		line, err := acc.next()
 		if err != nil && err != errLong {
 			d.end(acc.name, err)
-			return d, nil
+			yield(&r)
+			return d.told(), nil
 		}
 		if err == nil && len(line) == 0 {
 			continue
 		}
 		t := acc.time()
+		var x, y, z int32
 		if err == nil {
-			r.x, r.y, r.z, err = counts3(line)
+			x, y, z, err = counts3(line)
 		}
 		if err != nil {
-			d.skip(acc.lines, acc.name, err)
+			d.skip(acc.name, "line", acc.number, err)
 			continue
 		}
-		r.t = t
-		temp.upTo(&r, acc.spacing())
-		if !yield(&r) {
-			return d, nil
+		milli, at := temp.upTo(t, acc.spacing())
+		r.add(t, x, y, z, milli)
+		r.tempT = append(r.tempT, at)
+		if len(r.t) == chunk {
+			if !yield(&r) {
+				return d.told(), nil
+			}
+			r.clear()
 		}
 	}
 }
@@ -107,18 +117,21 @@ func (s *e4) rows(yield func(*row) bool) (Damage, error) {
 // before the first sample, or after the last, has no sample and is left out.
 type readings struct {
 	*track
-	damage *Damage
+	damage *damage
 	t      int64
 	temp   int32
 	ok     bool
 }
 
-func (s *readings) upTo(r *row, spacing int64) {
-	for r.hasTemp = false; s.ok && s.t <= r.t; s.advance() {
-		if s.t > r.t-spacing {
-			r.hasTemp, r.temp, r.tempT = true, s.temp, s.t
+// upTo is the last reading up to t, unless it is from a sample before.
+func (s *readings) upTo(t, spacing int64) (temp int32, at int64) {
+	temp = noTemp
+	for ; s.ok && s.t <= t; s.advance() {
+		if s.t > t-spacing {
+			temp, at = s.temp, s.t
 		}
 	}
+	return temp, at
 }
 
 // advance goes to the next reading that can be read.
@@ -139,7 +152,7 @@ func (s *readings) advance() {
 			}
 		}
 		if err != nil {
-			s.damage.skip(s.lines, s.name, err)
+			s.damage.skip(s.name, "line", s.number, err)
 		}
 	}
 }

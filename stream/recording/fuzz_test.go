@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-
-	"github.com/wearstream/wearstream/stream/wire"
 )
 
 func FuzzDecimal(f *testing.F) {
@@ -98,32 +96,54 @@ func memory(name string, b []byte) file {
 	return file{name, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }}
 }
 
+// sample is one of rows.
+type sample struct {
+	t, tempT      int64
+	x, y, z, temp int32
+}
+
+func samples(t testing.TB, src source) (list []sample) {
+	t.Helper()
+	_, err := src.rows(1, func(r *rows) bool {
+		for i, at := range r.t {
+			s := sample{at, at, r.xyz[3*i], r.xyz[3*i+1], r.xyz[3*i+2], r.temp[i]}
+			if len(r.tempT) > 0 {
+				s.tempT = r.tempT[i]
+			}
+			list = append(list, s)
+		}
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
 func valid(t *testing.T, r *Recording) {
 	t.Helper()
-	var rows []row
-	r.src.rows(func(row *row) bool { rows = append(rows, *row); return true })
+	list := samples(t, r.src)
 	u := unpack(t, r)
-	if len(u.t) != len(rows) {
-		t.Fatalf("%d samples of %d rows", len(u.t), len(rows))
+	if len(u.t) != len(list) {
+		t.Fatalf("%d samples of %d rows", len(u.t), len(list))
 	}
 	k := 0
-	for i, row := range rows {
-		if u.x[i] != row.x || u.y[i] != row.y || u.z[i] != row.z {
+	for i, s := range list {
+		if u.x[i] != s.x || u.y[i] != s.y || u.z[i] != s.z {
 			t.Fatalf("sample %d has other values", i)
 		}
-		if d := u.t[i] - row.t; max(d, -d) > r.tol {
+		if d := u.t[i] - s.t; max(d, -d) > r.tol {
 			t.Fatalf("sample %d is %d ns off, allowed are %d", i, d, r.tol)
 		}
-		if !row.hasTemp || i%r.TempEvery != 0 {
+		if s.temp == noTemp || i%r.TempEvery != 0 {
 			continue
 		}
-		if d := u.tempT[k] - row.tempT; u.temp[k] != row.temp || max(d, -d) > r.readTol() {
-			t.Fatalf("reading %d is %d, %d ns off; want %d, allowed %d", k, u.temp[k], d, row.temp, r.readTol())
+		if d := u.tempT[k] - s.tempT; u.temp[k] != s.temp || max(d, -d) > r.readTol() {
+			t.Fatalf("reading %d is %d, %d ns off; want %d, allowed %d", k, u.temp[k], d, s.temp, r.readTol())
 		}
 		k++
 	}
 	if k != len(u.temp) {
 		t.Fatalf("%d readings, want %d", len(u.temp), k)
 	}
-	var _ wire.Encoding = r.Encoding
 }

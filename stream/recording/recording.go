@@ -1,11 +1,13 @@
 package recording
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
 	"math"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -60,7 +62,9 @@ var (
 // Batches reads it again. It keeps no file open and may be used concurrently.
 type Recording struct {
 	Path        string
-	Format      string // "canonical CSV" or "Empatica E4"
+	Format      string // as "canonical CSV"
+	Device      Device
+	Notes       []string // what a reader should know of how the file was read
 	Samples     int64
 	First, Last time.Time // of the samples, as shifted by Options.Start
 	RateMHz     uint32    // nominal
@@ -68,6 +72,7 @@ type Recording struct {
 	LSBPerG     uint32 // 0: micro-g
 	RangeMG     uint32 // 0: unknown
 	TempEvery   int    // canonical CSV
+	BatteryMV   [2]int // first and last told, millivolts; 0: not told
 	Damage      Damage
 
 	src     source
@@ -77,11 +82,11 @@ type Recording struct {
 	size    int    // samples per batch
 }
 
-// Damage is what of a file could not be read and was left out.
-type Damage struct {
-	Rows  int64  // rows
-	First string // the first of them, and why
-	End   error  // why the file ends early; nil: it does not
+// Device is what a file says of the thing that recorded it; empty is unknown.
+type Device struct {
+	Model  string // as "Axivity AX3"
+	Serial string
+	Side   string // left, right: where it was worn
 }
 
 // Open looks through a file.
@@ -123,36 +128,37 @@ func cutSuffixFold(s, suffix string) (string, bool) {
 }
 
 // Batches yields the recording as batches in order, seq from 0; sensor and boot
-// are left to the caller, to whom the batches belong.
-func (r *Recording) Batches() iter.Seq2[*wire.SampleBatch, error] {
-	return func(yield func(*wire.SampleBatch, error) bool) {
-		b := newBatcher(r)
-		stopped := false
-		_, err := r.src.rows(func(row *row) bool {
-			full, err := b.add(row)
-			if err != nil || full != nil {
-				stopped = !yield(full, wrap(r.Path, err)) || err != nil
-			}
-			return !stopped
-		})
-		if stopped {
-			return
-		}
-		if err != nil {
-			yield(nil, wrap(r.Path, err))
-			return
-		}
-		if last := b.flush(); last != nil {
-			yield(last, nil)
-		}
-	}
+// are left to the caller, to whom the batches belong. It reads as it is asked, in
+// the caller's goroutine.
+func (r *Recording) Batches() iter.Seq2[*wire.SampleBatch, error] { return r.batches(1) }
+
+// BatchesAhead is Batches, read ahead in goroutines of its own, one of which
+// unzips and the others, as many as there are processors, parse: for a caller who
+// waits for nothing else. It holds about 100 KB for each. They have ended when
+// the loop has.
+func (r *Recording) BatchesAhead() iter.Seq2[*wire.SampleBatch, error] {
+	return r.batches(max(2, runtime.GOMAXPROCS(0)))
 }
 
-func wrap(path string, err error) error {
-	if err == nil {
-		return nil
+func (r *Recording) batches(workers int) iter.Seq2[*wire.SampleBatch, error] {
+	return func(yield func(*wire.SampleBatch, error) bool) {
+		b := newBatcher(r)
+		more := true
+		var fault error
+		_, err := r.src.rows(workers, func(rows *rows) bool {
+			more, fault = b.add(rows, func(full *wire.SampleBatch) bool { return yield(full, nil) })
+			return more && fault == nil
+		})
+		switch {
+		case !more && fault == nil:
+		case err != nil || fault != nil:
+			yield(nil, fmt.Errorf("read %s: %w", r.Path, cmp.Or(fault, err)))
+		default:
+			if last := b.flush(); last != nil {
+				yield(last, nil)
+			}
+		}
 	}
-	return fmt.Errorf("read %s: %w", path, err)
 }
 
 // perBatch is the number of samples of a batch.

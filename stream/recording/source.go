@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -15,37 +14,35 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-)
 
-// row is one sample, and the temperature that came with it.
-type row struct {
-	t       int64 // ns since 1970
-	x, y, z int32 // micro-g
-	hasTemp bool
-	temp    int32 // milli-degrees Celsius
-	tempT   int64 // when it was read, ns since 1970
-	places  int   // digits after the point of t, as written
-}
+	"github.com/klauspost/compress/gzip"
+)
 
 // source is a format's reader.
 type source interface {
 	format() string
 	files() []file
 	// rows reads from the beginning and hands out every row that can be read until
-	// yield says no; the row is valid during the call. Damage in the middle or at
-	// the end is counted; the error says that nothing can be read at all.
-	rows(yield func(*row) bool) (Damage, error)
+	// yield says no; the rows are valid during the call. Damage in the middle or at
+	// the end is told; the error says that nothing can be read at all. More than one
+	// worker may read ahead.
+	rows(workers int, yield func(*rows) bool) (Damage, error)
 	// hint is what the format itself knows.
 	hint() hint
 }
 
-// hint is what a format knows without looking at the values.
+// hint is what a format knows without looking at the values. The zero value knows
+// nothing.
 type hint struct {
-	native  bool // it does: the rest holds, and each row's temperature is a reading
-	rateMHz uint32
-	tempMHz uint32 // 0: no readings
-	lsbPerG uint32
-	rangeMG uint32
+	rateMHz  uint32
+	lsbPerG  uint32
+	microG   bool // values are on no scale
+	rangeMG  uint32
+	tol      int64  // of times, ns
+	readings bool   // each row's temperature is a reading
+	tempMHz  uint32 // rate of such readings
+	device   Device
+	notes    []string
 }
 
 // file is something to read from the beginning, as often as needed.
@@ -135,22 +132,42 @@ func openMember(archive, name string) (io.ReadCloser, error) {
 	return nil, fmt.Errorf("open %s in %s: %w", name, archive, fs.ErrNotExist)
 }
 
-// lines opens the file, unzipped where it is gzip, whatever its name.
-func (f file) lines() (*lines, error) {
+// stream opens the file, unzipped where it is gzip, whatever its name.
+func (f file) stream() (*bufio.Reader, io.Closer, error) {
 	c, err := f.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	r := bufio.NewReaderSize(c, maxLine)
+	if magic, _ := r.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		z, err := gzip.NewReader(r)
+		if err != nil {
+			c.Close()
+			return nil, nil, fmt.Errorf("unzip %s: %w", f.name, err)
+		}
+		r = bufio.NewReaderSize(z, maxLine)
+	}
+	return r, c, nil
+}
+
+// lines opens the file as a text.
+func (f file) lines() (*lines, error) {
+	r, c, err := f.stream()
 	if err != nil {
 		return nil, err
 	}
-	l := &lines{closer: c, r: bufio.NewReaderSize(c, maxLine)}
-	if magic, _ := l.r.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		z, err := gzip.NewReader(l.r)
-		if err != nil {
-			c.Close()
-			return nil, fmt.Errorf("unzip %s: %w", f.name, err)
-		}
-		l.r = bufio.NewReaderSize(z, maxLine)
+	return &lines{closer: c, r: r}, nil
+}
+
+// text reads the lines of a file as rows, but for a head of some lines.
+func (f file) text(head int, p parser, workers int, yield func(*rows) bool) (Damage, error) {
+	r, c, err := f.stream()
+	if err != nil {
+		return Damage{}, err
 	}
-	return l, nil
+	defer c.Close()
+	t := &text{name: f.name, r: r, head: head}
+	return t.rows(p, workers, yield), nil
 }
 
 func (f file) firstLine() ([]byte, error) {
@@ -163,9 +180,6 @@ func (f file) firstLine() ([]byte, error) {
 	return bytes.Clone(line), err
 }
 
-// maxLine is the longest line that is looked at.
-const maxLine = 64 << 10
-
 // lines reads a text line by line.
 type lines struct {
 	r      *bufio.Reader
@@ -174,8 +188,6 @@ type lines struct {
 }
 
 func (l *lines) close() { l.closer.Close() }
-
-var errLong = fmt.Errorf("line of more than %d bytes", maxLine)
 
 // next returns the next line without its end, valid until the call after it. A
 // line that is too long is skipped and answered with errLong. A line that the
@@ -199,20 +211,6 @@ func (l *lines) next() ([]byte, error) {
 	l.number++
 	line = bytes.TrimSuffix(line, []byte{'\n'})
 	return bytes.TrimSuffix(line, []byte{'\r'}), nil
-}
-
-// skip notes a row that cannot be read.
-func (d *Damage) skip(l *lines, name string, err error) {
-	if d.Rows++; d.Rows == 1 {
-		d.First = fmt.Sprintf("%s line %d: %v", name, l.number, err)
-	}
-}
-
-// end notes why a file ends before its end.
-func (d *Damage) end(name string, err error) {
-	if err != nil && err != io.EOF && d.End == nil {
-		d.End = fmt.Errorf("%s: %w", name, err)
-	}
 }
 
 // Digest is the SHA-256 of the bytes of the recording's files, in hex.
