@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -56,7 +57,7 @@ func (d Data) CompareCalibration(file string, tolerance Tolerance) (Report, erro
 		if !r.Accepted {
 			return nil, fmt.Errorf("the calibration %s was not accepted: %s", row[0], r.Reason)
 		}
-		got := map[string]float64{"n_still": float64(r.Epochs), "temp_mean": r.MeanTemp, "err_start": r.ErrorBefore, "iterations": float64(r.Iterations), "err_end": r.ErrorAfter}
+		got := map[string]float64{"n_still": float64(r.Epochs), "temp_mean": r.MeanTemp, "err_start": r.ErrorBefore, "iterations": float64(r.Iterations), "err_end": r.ErrorAfter, "err_end_rounded5": math.RoundToEven(r.ErrorAfter*1e5) / 1e5}
 		for k, axis := range []string{"x", "y", "z"} {
 			got["offset_"+axis], got["scale_"+axis], got["tscale_"+axis] = r.Offset[k], r.Scale[k], r.TempScale[k]
 		}

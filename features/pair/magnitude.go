@@ -53,7 +53,7 @@ func quantile(v []float64, q int) float64 {
 	if rest == 0 {
 		return v[i]
 	}
-	return v[i] + float64((v[i+1]-v[i])*float64(rest))/4
+	return v[i] + float64((v[i+1]-v[i])*(float64(rest)/4))
 }
 
 func median(v []float64) float64 {
