@@ -24,6 +24,11 @@ type Set struct {
 	Name, Version string
 	Features      []Feature
 	Parameters    map[string]any // what the numbers depend on beside the samples
+
+	// Samples that a value depends on beyond its window, for which Block computes it:
+	// before its block of 15 min, and after the window.
+	Lead, Trail time.Duration
+	looks       looks
 }
 
 // Algo names the set and its exact definition: name@version+digest, the digest

@@ -12,10 +12,16 @@ type Window struct {
 	Samples Samples // of the whole window, at the lengths of Set.SampleLengths; read only
 
 	ordered ordered
+	spectra spectra
+	trace   trace
+	from    int   // index of its first sample in those of the block
+	start   int64 // when it begins, where a Block made it
 }
 
 // Reset begins a window: nothing is in it, and nothing of the last one.
 func (w *Window) Reset(length time.Duration, rate uint32) {
 	w.Epoch, w.Length, w.Rate, w.Samples = Epoch{}, length, rate, Samples{}
 	w.ordered.known = [signals]bool{}
+	w.spectra.known = [signals]bool{}
+	w.trace = trace{}
 }

@@ -59,8 +59,12 @@ type Report []Line
 // Compare holds the rows of every recording against a list of references. The
 // error is about what could not be compared; Report.Err is about what differs.
 func (d Data) Compare(list []Against, rows Provider, stage Stage) (Report, error) {
+	return d.compareAll(Recordings, list, rows, stage)
+}
+
+func (d Data) compareAll(recordings []string, list []Against, rows Provider, stage Stage) (Report, error) {
 	var report Report
-	for _, recording := range Recordings {
+	for _, recording := range recordings {
 		references := tables{d.Oracle, make(map[string]*Rows)}
 		got := make(map[time.Duration]*Rows)
 		for i := range list {
@@ -100,6 +104,10 @@ func compare(rows *Rows, a *Against, start []time.Duration, want []float64, t To
 	}
 	l := Line{Feature: a.Feature, File: a.File, Windows: n, Tolerance: t}
 	for i := range n {
+		if start[i] < a.After || start[n-1]-start[i] < a.Before {
+			l.Windows--
+			continue
+		}
 		l.Largest = max(l.Largest, math.Abs(got[i]-want[i])) // NaN shows as NaN
 		if !t.allows(got[i], want[i]) {
 			l.Exceeded++

@@ -29,6 +29,9 @@ func (d Data) Kernels(set *features.Set) Provider {
 
 // Compute is a set over a recording, in windows from its first sample.
 func Compute(set *features.Set, rec *Recording, length time.Duration) *Rows {
+	if set.Lead > 0 {
+		return blocks(set, rec, Rate, length)
+	}
 	ids := set.Columns()
 	rows := &Rows{Columns: make(map[string][]float64)}
 	values := make([]float64, len(ids))

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -16,7 +17,7 @@ type Rows struct {
 // reference is what a feature of a recording is held against at a length:
 // windows from its first sample, the incomplete last one dropped.
 func (t tables) reference(a *Against, recording string, length time.Duration) ([]time.Duration, []float64, error) {
-	rows, err := t.table(a.File, recording, length)
+	rows, err := t.table(cmp.Or(a.Starts, a.File), recording, length)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -35,7 +36,11 @@ func (t tables) reference(a *Against, recording string, length time.Duration) ([
 	means := make([]float64, len(rows.Start))
 	for i := range means {
 		for _, v := range column[i*per : (i+1)*per] {
-			means[i] += v
+			if a.Below == 0 {
+				means[i] += v
+			} else if v < a.Below {
+				means[i]++
+			}
 		}
 		means[i] /= float64(per)
 	}

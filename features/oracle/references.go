@@ -15,6 +15,10 @@ type Against struct {
 	Tolerance Tolerance       // of float64 (README.md of the references); zero is exact
 	Count     bool            // a whole number, exact in any store
 	MeanOf    time.Duration   // not 0: the mean of the file's values of windows so long
+	Starts    string          // with MeanOf, the file that says which windows there are; empty: File
+	Below     float64         // with MeanOf: the share of the values that are below
+	After     time.Duration   // windows that begin earlier are not compared
+	Before    time.Duration   // nor those that begin less before the end of the reference
 }
 
 // Core are the references of core.v1, and of the number of samples.
