@@ -36,14 +36,18 @@ const (
 // Decode parses and validates a payload. XYZ aliases p. The error is a *Refusal
 // with reason parse, shape, range or sensor.
 func Decode(p []byte) (*SampleBatch, error) {
-	b := new(SampleBatch)
-	if err := b.unmarshal(p); err != nil {
-		return nil, &Refusal{ReasonParse, err}
-	}
-	if err := b.Validate(); err != nil {
+	b := new(SampleBatch) // stays on the stack of a caller that only looks: keep this short enough to be inlined
+	if err := b.decode(p); err != nil {
 		return nil, err
 	}
 	return b, nil
+}
+
+func (b *SampleBatch) decode(p []byte) error {
+	if err := b.unmarshal(p); err != nil {
+		return &Refusal{ReasonParse, err}
+	}
+	return b.Validate()
 }
 
 // unmarshal reads the fields as any protobuf parser would: unknown fields and
