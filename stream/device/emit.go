@@ -2,7 +2,6 @@ package device
 
 import (
 	"context"
-	"math"
 	"time"
 
 	"github.com/wearstream/wearstream/stream"
@@ -19,11 +18,7 @@ const (
 	whenRestated             // its assignment changed
 )
 
-const (
-	tooFew  = 0.5 // coverage below it: features are NULL
-	partial = 0.8
-	liveFor = int64(10 * time.Minute)
-)
+const liveFor = int64(10 * time.Minute)
 
 // handOut hands out windows, in order.
 func (o *operator) handOut(ctx context.Context, s *sensor, due []window.Key, why when, out stream.Output) error {
@@ -127,46 +122,10 @@ func (s *sensor) timed(boot, seq uint64) bool {
 // row is what a window says, without revision, status and reason; until it is
 // called again.
 func (o *operator) row(s *sensor, k window.Key, sum *window.Sum) *wire.WindowRow {
-	a := s.assigned(k.Start)
-	o.one = wire.WindowRow{
-		Study: a.Study, Participant: a.Participant, Side: a.Side, Thing: s.head.Thing, Sensor: s.name,
-		Start: time.Unix(0, k.Start).UTC(), Length: k.Length, Algo: o.algo, Lane: wire.LaneBacklog,
-		N: sum.N, NExpected: sum.Expected, Coverage: float32(sum.Coverage), DupN: sum.Dup, ClipN: sum.Clip,
-		InputDigest: sum.Digest, Flags: flagsOf(sum), Features: o.one.Features[:0],
-	}
-	if sum.Coverage < tooFew {
-		for i := range o.values {
-			o.values[i] = math.NaN()
-		}
-	} else {
-		w := &o.window
-		w.Reset(k.Length, sum.Rate)
-		w.Epoch, w.Samples = sum.Epoch, sum.Samples
-		o.cfg.Set.Values(w, o.values)
-	}
-	for _, v := range o.values {
-		o.one.Features = append(o.one.Features, float32(v))
-	}
-	return &o.one
-}
-
-func flagsOf(s *window.Sum) (flags uint32) {
-	switch {
-	case s.Coverage < tooFew:
-		flags |= wire.FlagTooFew
-	case s.Coverage < partial:
-		flags |= wire.FlagPartial
-	}
-	if s.Clip > 0 {
-		flags |= wire.FlagClipped
-	}
-	if s.RateOff {
-		flags |= wire.FlagRateOff
-	}
-	if s.Jump {
-		flags |= wire.FlagClock
-	}
-	return flags
+	row, a := o.form.Row(k, sum), s.assigned(k.Start)
+	row.Study, row.Participant, row.Side = a.Study, a.Participant, a.Side
+	row.Thing, row.Sensor, row.Lane = s.head.Thing, s.name, wire.LaneBacklog
+	return row
 }
 
 // maxRows bounds an Arrow record: at some 450 bytes a row it stays well below the

@@ -45,15 +45,12 @@ type operator struct {
 
 	rows    [wire.FeaturesPartitions]*wire.WindowRows
 	summer  window.Summer
-	algo    string
+	form    *window.Rows
 	tally   tally
 	devices atomic.Int64 // len(sensors) at the last Commit
 
 	recalling map[*sensor]bool // that hold blocks read again
-	one       wire.WindowRow   // and what else is used again and again
-	window    features.Window
-	values    []float64
-	found     []*entry
+	found     []*entry         // and what else is used again and again
 	batches   []*wire.SampleBatch
 }
 
@@ -65,7 +62,7 @@ func New(cfg Config, reg prometheus.Registerer) stream.NewOperator {
 			cfg: cfg, metrics: m, partition: partition, history: history,
 			sensors: map[string]*sensor{}, touched: map[string]*sensor{}, recalling: map[*sensor]bool{},
 			summer: window.Summer{SamplesAt: cfg.Set.SampleLengths()},
-			algo:   cfg.Set.Algo(), values: make([]float64, len(cfg.Set.Features)), tally: newTally(), cold: len(state) > 0,
+			form:   window.NewRows(cfg.Set), tally: newTally(), cold: len(state) > 0,
 		}
 		o.newRows()
 		err := o.restore(state)

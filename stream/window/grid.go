@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Key names a window of one sensor: the half-open interval [Start, Start+Length)
-// on the Unix-epoch grid, in nanoseconds.
+// Key names a window of one sensor: the half-open interval [Start, Start+Length),
+// in nanoseconds since 1970; on the Unix-epoch grid, except where somebody asks for
+// windows from the first sample of a recording on.
 type Key struct {
 	_      struct{} `cbor:",toarray"`
 	Length time.Duration
@@ -29,6 +30,13 @@ func At(length time.Duration, t int64) Key {
 		start -= l
 	}
 	return Key{Length: length, Start: start}
+}
+
+// AtFrom is the same where windows begin at multiples of their length from origin.
+func AtFrom(origin int64, length time.Duration, t int64) Key {
+	k := At(length, t-origin)
+	k.Start += origin
+	return k
 }
 
 // Touching yields the windows of that length that hold a time in [from, to].

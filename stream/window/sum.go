@@ -37,6 +37,7 @@ func (s *Sum) Same(o *Sum) bool {
 // without it a sum has the same bytes.
 type Summer struct {
 	SamplesAt []time.Duration // window lengths whose sums hold the samples
+	Origin    int64           // from which windows are counted; 0: the Unix-epoch grid
 
 	merger Merger
 	buf    []byte
@@ -162,7 +163,7 @@ func (s *Summer) whole(k Key, c *Content, batches []*wire.SampleBatch, begun *Be
 		p.epoch.Merge(&epoch)
 	}
 	if begun != nil && k.Length == features.EpochLength {
-		begun.extend(k, c, rate, s.buf, &p.epoch)
+		begun.extend(s.Origin, k, c, rate, s.buf, &p.epoch)
 	}
 	return p
 }
@@ -185,10 +186,10 @@ func epochs(k Key, c *Content, batches []*wire.SampleBatch) func(yield func(feat
 }
 
 // extend adds a 5 s window to the longer ones, where it is the next.
-func (b *Begun) extend(k Key, c *Content, rate uint32, bytes []byte, epoch *features.Epoch) {
+func (b *Begun) extend(origin int64, k Key, c *Content, rate uint32, bytes []byte, epoch *features.Epoch) {
 	for i, l := range longer {
 		p := b.parts[i]
-		if own := At(features.Lengths[l], k.Start); own.Start == k.Start {
+		if own := AtFrom(origin, features.Lengths[l], k.Start); own.Start == k.Start {
 			if p == nil {
 				p = &part{}
 				b.parts[i] = p

@@ -1,0 +1,77 @@
+package window
+
+import (
+	"math"
+	"time"
+
+	"github.com/wearstream/wearstream/features"
+	"github.com/wearstream/wearstream/stream/wire"
+)
+
+// Coverage below which the features of a window are NULL, and below which it is
+// flagged (definitions, section 3).
+const (
+	tooFew  = 0.5
+	partial = 0.8
+)
+
+// Rows makes rows of sums by one set. Not for concurrent use.
+type Rows struct {
+	set    *features.Set
+	algo   string
+	window features.Window
+	values []float64
+	row    wire.WindowRow
+}
+
+// NewRows makes rows of this set.
+func NewRows(set *features.Set) *Rows {
+	return &Rows{set: set, algo: set.Algo(), values: make([]float64, len(set.Features))}
+}
+
+// Row is what a window's sum says and the set makes of it, until the next one:
+// all but whose it is, its revision, status, reason and lane.
+func (r *Rows) Row(k Key, s *Sum) *wire.WindowRow {
+	if s.Coverage >= tooFew {
+		w := &r.window
+		w.Reset(k.Length, s.Rate)
+		w.Epoch, w.Samples = s.Epoch, s.Samples
+		r.set.Values(w, r.values)
+	}
+	return r.RowOf(k, s, r.values)
+}
+
+// RowOf is the same where the values are known.
+func (r *Rows) RowOf(k Key, s *Sum, values []float64) *wire.WindowRow {
+	r.row = wire.WindowRow{
+		Start: time.Unix(0, k.Start).UTC(), Length: k.Length, Algo: r.algo,
+		N: s.N, NExpected: s.Expected, Coverage: float32(s.Coverage), DupN: s.Dup, ClipN: s.Clip,
+		InputDigest: s.Digest, Flags: s.flags(), Features: r.row.Features[:0],
+	}
+	for _, v := range values {
+		if s.Coverage < tooFew {
+			v = math.NaN()
+		}
+		r.row.Features = append(r.row.Features, float32(v))
+	}
+	return &r.row
+}
+
+func (s *Sum) flags() (flags uint32) {
+	switch {
+	case s.Coverage < tooFew:
+		flags |= wire.FlagTooFew
+	case s.Coverage < partial:
+		flags |= wire.FlagPartial
+	}
+	if s.Clip > 0 {
+		flags |= wire.FlagClipped
+	}
+	if s.RateOff {
+		flags |= wire.FlagRateOff
+	}
+	if s.Jump {
+		flags |= wire.FlagClock
+	}
+	return flags
+}
