@@ -158,17 +158,21 @@ func (d *detach) marks(m int64, t *smooth) marks {
 		after[k] = w.still
 	}
 	var found marks
-	var fall, rise bool
-	for s := range 60 {
-		if s%(60/binsPerMinute) == 0 {
-			fall, rise = d.temperature(t, m*binsPerMinute+int64(s)/(60/binsPerMinute))
+	for k := range int64(binsPerMinute) {
+		const seconds = 60 / binsPerMinute
+		first := int(k) * seconds
+		if (after[0]|moving)>>first&(1<<seconds-1) == 0 {
+			continue
 		}
-		if fall && after[0]>>s&1 != 0 && ahead(&after, s) >= leastShare {
-			found.begins |= 1 << s
-		}
-		if rise && moving>>s&1 != 0 {
-			if n := ahead(&known, s); n >= leastShare && 2*ahead(&before, s) < n {
-				found.ends |= 1 << s
+		fall, rise := d.temperature(t, m*binsPerMinute+k)
+		for s := first; s < first+seconds; s++ {
+			if fall && after[0]>>s&1 != 0 && ahead(&after, s) >= leastShare {
+				found.begins |= 1 << s
+			}
+			if rise && moving>>s&1 != 0 {
+				if n := ahead(&known, s); n >= leastShare && 2*ahead(&before, s) < n {
+					found.ends |= 1 << s
+				}
 			}
 		}
 	}
@@ -204,10 +208,29 @@ func (d *detach) temperature(t *smooth, k int64) (begin, end bool) {
 		first = before
 	}
 	change := final - first
-	least, most := t.range5(k, bins)
-	begin = most < float64(d.High) && change < float64(-d.Fall*forward) || most < float64(d.Low)
-	end = change > float64(d.Rise*forward) || least > float64(d.Low)
+	part := t.next(k, bins)
+	low, high := float64(d.Low), float64(d.High)
+	begin = change < float64(-d.Fall*forward) && below(part, high) || below(part, low)
+	end = change > float64(d.Rise*forward) || above(part, low)
 	return begin, end
+}
+
+func below(part []float64, limit float64) bool {
+	for _, t := range part {
+		if t >= limit {
+			return false
+		}
+	}
+	return true
+}
+
+func above(part []float64, limit float64) bool {
+	for _, t := range part {
+		if t <= limit {
+			return false
+		}
+	}
+	return true
 }
 
 func (d *detach) final() State {

@@ -115,7 +115,7 @@ func (d *Driver) Push(p *Partial, yield func(Minute)) error {
 	}
 	d.step(p)
 	d.settle(m, yield)
-	if d.due <= m {
+	if d.due <= m && !d.config.FinalOnly {
 		yield(d.provisional())
 	}
 	return nil

@@ -45,14 +45,8 @@ func (s *smooth) at(k int64) (t float64, is bool) {
 	return s.t[k-s.from], true
 }
 
-func (s *smooth) range5(k, bins int64) (least, most float64) {
-	part := s.t[k-s.from:][:bins]
-	least, most = part[0], part[0]
-	for _, t := range part {
-		least, most = min(least, t), max(most, t)
-	}
-	return least, most
-}
+// next are bins from k on, all of which are known.
+func (s *smooth) next(k, bins int64) []float64 { return s.t[k-s.from:][:bins] }
 
 // smooth filters what is known of the minutes [from, to], as far as it hangs
 // together with the minute anchor: bins without readings are on the line between

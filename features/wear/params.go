@@ -74,6 +74,9 @@ type Config struct {
 	// Origin is where minutes and blocks are counted from, ns since 1970: 0, or a
 	// recording's first sample to compare with references.
 	Origin int64
+	// FinalOnly leaves out what is provisional, which costs most of the time: for
+	// recordings that have ended.
+	FinalOnly bool
 }
 
 // version changes with any change of a verdict.
