@@ -81,7 +81,8 @@ func (p *partial) still(start int64, expected float64, params *Parameters) (Stil
 }
 
 // Assembler makes still epochs from the samples of one sensor, as its batches
-// come. Each sample must come once.
+// come, and holds some 120 bytes for each that is not sealed. Each sample must come
+// once.
 type Assembler struct {
 	params Parameters
 	rate   uint32 // configured, millihertz

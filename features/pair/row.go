@@ -2,25 +2,26 @@ package pair
 
 import "math"
 
-// Hand says which is the dominant one.
-type Hand uint8
+// Wrist is one of the two.
+type Wrist uint8
 
 const (
-	Unknown Hand = iota
+	Unknown Wrist = iota
 	Left
 	Right
 )
 
 // Row is what a window of both wrists says. NaN is undefined.
 type Row struct {
-	MAD      [2]float64 // mean over pairs of epochs, left and right, g
-	Active   [2]int     // epochs above ActiveMAD, left and right
-	Pairs    int        // epochs that both sides have
-	Same     int        // of them, epochs whose times and samples are identical
-	R        float64    // correlation of the mads
-	Lag      float64    // s by which right is later than left
-	LagR     float64    // correlation at that lag
-	Dominant Hand
+	MAD      [2]float64  // mean over pairs of epochs, left and right, g
+	Active   [2]int      // epochs above ActiveMAD, left and right
+	Pairs    int         // epochs that both sides have
+	Same     int         // of them, epochs whose times and samples are identical
+	Gravity  [2][3]int32 // sum of the directions of active epochs, left and right, millionths
+	R        float64     // correlation of the mads
+	Lag      float64     // s by which right is later than left
+	LagR     float64     // correlation at that lag
+	Dominant Wrist
 	TempDiff float64 // right minus left, degC
 
 	Movement       int     // seconds in which either side moved
@@ -31,7 +32,7 @@ type Row struct {
 
 // Compute compares the sides of one window. It says false where one of them lacks
 // coverage or was not worn.
-func Compute(left, right *Side, dominant Hand) (Row, bool) {
+func Compute(left, right *Side, dominant Wrist) (Row, bool) {
 	if !left.usable() || !right.usable() {
 		return Row{}, false
 	}
@@ -55,6 +56,9 @@ func Compute(left, right *Side, dominant Hand) (Row, bool) {
 			copy(apart[side][i*seconds:], e.Apart[:])
 			if e.MAD > ActiveMAD {
 				row.Active[side]++
+				for k, v := range e.Gravity {
+					row.Gravity[side][k] += v // at most 180 million
+				}
 			}
 		}
 	}
@@ -79,7 +83,7 @@ func (r *Row) UseRatio() float64 {
 	return useRatio(r.Active, r.Dominant)
 }
 
-func useRatio(active [2]int, dominant Hand) float64 {
+func useRatio(active [2]int, dominant Wrist) float64 {
 	switch dominant {
 	case Left:
 		active[0], active[1] = active[1], active[0]

@@ -21,6 +21,9 @@ type Side struct {
 // An epoch without samples (MAD is NaN) is none.
 func (s *Side) Put(place int, e Epoch) { s.epochs[place], s.has[place] = e, !math.IsNaN(e.MAD) }
 
+// Epoch is the one at a place; that of a place without one says nothing.
+func (s *Side) Epoch(place int) Epoch { return s.epochs[place] }
+
 // Thresholds of pairing (section "Two wrists" of the specification).
 const (
 	MinCoverage = 0.8   // of each side's window

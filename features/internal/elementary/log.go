@@ -28,9 +28,16 @@ func Log(x float64) float64 {
 	f := d / (m + 1)
 	q := float64(f * f)
 	p := 2.0 / 23
-	for i := 21; i >= 3; i -= 2 {
-		p = 2/float64(i) + float64(p*q)
-	}
+	p = 2.0/21 + float64(p*q)
+	p = 2.0/19 + float64(p*q)
+	p = 2.0/17 + float64(p*q)
+	p = 2.0/15 + float64(p*q)
+	p = 2.0/13 + float64(p*q)
+	p = 2.0/11 + float64(p*q)
+	p = 2.0/9 + float64(p*q)
+	p = 2.0/7 + float64(p*q)
+	p = 2.0/5 + float64(p*q)
+	p = 2.0/3 + float64(p*q)
 	// 2f = d - f d, so that the great part of the sum is exact.
 	tail := float64(float64(q*f)*p) - float64(f*d)
 	return float64(float64(k)*ln2High) + (d + (tail + float64(float64(k)*ln2Low)))
