@@ -75,7 +75,7 @@ type causal struct {
 	traces  []trace // of the epochs of the block
 	outside trace   // of those around it
 	begun   int64   // when the segment did
-	x, y, z [chunk]float64
+	in, out [3][chunk]float64
 	hp      [chunk]float64 // norms above 0.2 Hz
 }
 
@@ -99,38 +99,38 @@ func (c *causal) take(s Samples, epoch int, real bool) {
 		c.begun = s.T[0]
 		c.settle(float64(s.X[0]), float64(s.Y[0]), float64(s.Z[0]))
 	}
-	n := len(s.X)
-	x, y, z := c.x[:n], c.y[:n], c.z[:n]
 	t := &c.outside
 	if epoch >= 0 && epoch < len(c.traces) {
 		t = &c.traces[epoch]
 	}
 	t.warming = t.warming || s.T[0]-c.begun < int64(warmTime)
-	widen(s, x, y, z)
-	c.high.filter(c.state.high[:], x, y, z)
+	n := len(s.X)
+	in := columns{c.in[0][:n], c.in[1][:n], c.in[2][:n]}
+	out := columns{c.out[0][:n], c.out[1][:n], c.out[2][:n]}
+	widen(in.x, s.X)
+	widen(in.y, s.Y)
+	widen(in.z, s.Z)
+	c.high.filter(c.state.high[:], &in, &out)
 	hp := c.hp[:n]
 	for i := range hp {
-		hp[i] = norm(x[i], y[i], z[i])
+		hp[i] = norm(out.x[i], out.y[i], out.z[i])
 	}
-	widen(s, x, y, z)
-	c.low.filter(c.state.low[:], x, y, z)
+	c.low.filter(c.state.low[:], &in, &out)
 	if real {
 		t.n += int64(n)
 		for i, h := range hp {
 			t.hfen += h
-			t.hfenplus += max(h+norm(x[i], y[i], z[i])-perG, 0)
+			t.hfenplus += max(h+norm(out.x[i], out.y[i], out.z[i])-perG, 0)
 		}
 	}
-	widen(s, x, y, z)
-	c.pass.filter(c.state.pass[:len(c.pass.sections)], x, y, z)
+	c.pass.filter(c.state.pass[:len(c.pass.sections)], &in, &out)
 	if real {
-		for i := range x {
-			t.bfen += norm(x[i], y[i], z[i])
+		for i := range out.x {
+			t.bfen += norm(out.x[i], out.y[i], out.z[i])
 		}
 	}
-	widen(s, x, y, z)
-	c.slow.filter(c.state.slow[:len(c.slow.sections)], x, y, z)
-	for axis, v := range [3][]float64{x, y, z} {
+	c.slow.filter(c.state.slow[:len(c.slow.sections)], &in, &out)
+	for axis, v := range [3][]float64{out.x, out.y, out.z} {
 		t.crossings[axis] += c.cross(axis, v)
 	}
 	c.state.first = false
@@ -162,15 +162,9 @@ func (c *causal) cross(axis int, v []float64) int64 {
 	return changes
 }
 
-func widen(s Samples, x, y, z []float64) {
-	for i := range x {
-		x[i] = float64(s.X[i])
-	}
-	for i := range y {
-		y[i] = float64(s.Y[i])
-	}
-	for i := range z {
-		z[i] = float64(s.Z[i])
+func widen(to []float64, v []int32) {
+	for i, a := range v {
+		to[i] = float64(a)
 	}
 }
 

@@ -59,6 +59,7 @@ type counter struct {
 	rest  [7]float64
 
 	k       int64 // of the grid, the next to come
+	next    int64 // its time
 	open    bool
 	settled bool
 	t       int64    // the last sample
@@ -90,24 +91,23 @@ func (c *counter) at(k int64) int64 { return c.start + k*int64(time.Second)/coun
 
 func (c *counter) take(s Samples, traces []trace) {
 	for i, t := range s.T {
-		v := [3]int32{s.X[i], s.Y[i], s.Z[i]}
 		if !c.open {
 			c.open = true
 			c.k = (t - c.start) * countHz / int64(time.Second)
 			for c.at(c.k) < t {
 				c.k++
 			}
-			c.t, c.v = t-1, v
+			c.next = c.at(c.k)
+			c.t, c.v = t-1, [3]int32{s.X[i], s.Y[i], s.Z[i]}
 		}
-		for at := c.at(c.k); at <= t; at = c.at(c.k) {
-			var milli [3]float64
-			for axis := range milli {
-				milli[axis] = line(c.v[axis], v[axis], at-c.t, t-c.t)
-			}
-			c.point(milli, traces)
+		for c.next <= t {
+			d, of := c.next-c.t, t-c.t
+			c.point([3]float64{line(c.v[0], s.X[i], d, of), line(c.v[1], s.Y[i], d, of), line(c.v[2], s.Z[i], d, of)}, traces)
 			c.k++
+			c.next = c.at(c.k)
 		}
-		c.t, c.v = t, v
+		c.t = t
+		c.v = [3]int32{s.X[i], s.Y[i], s.Z[i]}
 	}
 }
 

@@ -167,7 +167,14 @@ func (p *posture) end() {
 
 // replace puts b in the place of a into sorted values.
 func replace(v []int32, a, b int32) {
-	i, _ := slices.BinarySearch(v, a)
+	i, above := 0, len(v)
+	for above-i > 1 { // v[i] <= a
+		if m := int(uint(i+above) / 2); v[m] <= a {
+			i = m
+		} else {
+			above = m
+		}
+	}
 	for ; i+1 < len(v) && v[i+1] < b; i++ {
 		v[i] = v[i+1]
 	}

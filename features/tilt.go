@@ -30,5 +30,31 @@ func newTilt(s Samples) (tilt [3]float64) {
 }
 
 // inclination is the angle, in radians, above a plane of a vector that is so long
-// along and above it.
-func inclination(up, along float64) float64 { return atan(up / along) }
+// above and along it: the arc tangent of atan.go for a quotient, with one division
+// that counts.
+func inclination(up, along float64) float64 {
+	low, high := math.Abs(up), along
+	steep := low > high
+	if steep {
+		low, high = high, low
+	}
+	if high == 0 {
+		return math.NaN()
+	}
+	k := int(float32(float32(low)/float32(high))*8 + 0.5)
+	c := float64(k) / 8
+	t := (low - float64(c*high)) / (high + float64(c*low))
+	s := float64(t * t)
+	p := 1.0 / 15
+	p = 1.0/13 - float64(p*s)
+	p = 1.0/11 - float64(p*s)
+	p = 1.0/9 - float64(p*s)
+	p = 1.0/7 - float64(p*s)
+	p = 1.0/5 - float64(p*s)
+	p = 1.0/3 - float64(p*s)
+	a := atanEighths[k] + (t - float64(float64(t*s)*p))
+	if steep {
+		a = math.Pi/2 - a
+	}
+	return math.Copysign(a, up)
+}

@@ -27,9 +27,9 @@ type smooth struct {
 	high, pass cascade
 	traces     []trace
 
-	s       Samples // without T
-	parts   []part
-	x, y, z []float64
+	s     Samples // without T
+	parts []part
+	columns
 }
 
 // part is a run of samples of one epoch.
@@ -72,7 +72,7 @@ func (f *smooth) bothWays(c *cascade, sum func(*trace) *float64) {
 		var state [4]axes3
 		for range 2 {
 			c.settled(state[:len(c.sections)], x[0], y[0], z[0])
-			c.filter(state[:len(c.sections)], x, y, z)
+			c.filter(state[:len(c.sections)], &f.columns, &f.columns)
 			slices.Reverse(x)
 			slices.Reverse(y)
 			slices.Reverse(z)

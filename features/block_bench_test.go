@@ -1,0 +1,46 @@
+package features
+
+import (
+	"math"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// BenchmarkRef is all of ref.v1 over a block, warm-up and surroundings included.
+func BenchmarkRef(b *testing.B) { benchmarkBlock(b, Ref) }
+
+func BenchmarkOffline(b *testing.B) { benchmarkBlock(b, Offline) }
+
+func benchmarkBlock(b *testing.B, set *Set) {
+	const seconds, rate = 1600, 50
+	s, r := wrist(seconds, rate)
+	start := s.T[0] + 350*1_000_000_000
+	block := NewBlock(set, milli(rate))
+	windows := 0
+	run := func() {
+		block.Begin(start)
+		block.Extend(s, r, math.MaxInt64, func(*Result) { windows++ })
+	}
+	run() // memory that is used again
+	b.ReportAllocs()
+	before := cpuTime()
+	for b.Loop() {
+		run()
+	}
+	cpu := cpuTime() - before
+	if windows == 0 {
+		b.Fatal("no windows")
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(900*rate), "ns/sample")
+	b.ReportMetric(float64(cpu.Nanoseconds())/float64(b.N)/(900*rate), "cpu-ns/sample")
+}
+
+// cpuTime is what the process has used of all processors.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
