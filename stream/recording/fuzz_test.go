@@ -2,8 +2,12 @@ package recording
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"math"
 	"math/big"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -146,4 +150,104 @@ func valid(t *testing.T, r *Recording) {
 	if k != len(u.temp) {
 		t.Fatalf("%d readings, want %d", len(u.temp), k)
 	}
+}
+
+// FuzzFast: a line that the fast forms take is what the slow ones say of it.
+func FuzzFast(f *testing.F) {
+	for _, line := range []string{
+		"1644226061.03125,-0.015625,0.000000,1.984375,30.50", "1644226061,1,-2,3.,", "999.5,0.1,12.3456,999.999999,-5.125\r", "1644226061.12345678,0,0,0,0", "1644226061.123456789,0,0,0,0",
+		"7258118400,0,0,0,1", "1644226061.0,0.0000005,0,0,1", "1644226061.0,-0.0,1000,0,1", "1644226061.0,0,0,0,100.5", "2011-10-09 10:25:02:500,-0.421,-0.6751,0.305,48,0,24.5", "2011-10-09 10:25:02:500,1,2,3,48,0,",
+	} {
+		f.Add([]byte(line))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		if len(line) > 1000 || bytes.IndexByte(line, '\n') >= 0 {
+			return
+		}
+		for _, p := range []parser{canonicalLine{}, &geneactivCSV{zone: 3600e9}} {
+			b := newBlock()
+			copy(b.buf, line)
+			b.buf[len(line)] = '\n'
+			copy(b.buf[len(line)+1:], "12345678901234567890")
+			var fast, slow rows
+			end := p.fast(b.buf, 0, &fast)
+			if end < 0 {
+				if len(fast.t) > 0 {
+					t.Fatalf("%q: not read, and a row", line)
+				}
+				continue
+			}
+			if err := p.slow(bytes.TrimSuffix(line, []byte{'\r'}), &slow); err != nil {
+				t.Fatalf("%q: read, but %v", line, err)
+			}
+			if end != len(line)+1 || !reflect.DeepEqual(fast, slow) {
+				t.Fatalf("%q: %+v, slowly %+v", line, fast, slow)
+			}
+		}
+	})
+}
+
+// FuzzCounts: counts is its definition: the nearest count, if its micro-g are the
+// value and 16 bits hold it.
+func FuzzCounts(f *testing.F) {
+	for _, v := range []int32{0, 15_625, -15_625, 3906, 3907, 488, -2_000_000, 1_984_375, math.MaxInt32, math.MinInt32, 999_999} {
+		for _, lsb := range []uint32{64, 256, 2048, 16384, 100, 999_999, 1_000_000} {
+			f.Add(v, lsb)
+		}
+	}
+	f.Fuzz(func(t *testing.T, v int32, lsb uint32) {
+		if lsb == 0 || lsb > 1_000_000 {
+			return
+		}
+		c := divEven(int64(v)*int64(lsb), 1_000_000)
+		want := math.MinInt16 <= c && c <= math.MaxInt16 && microG(c, int64(lsb)) == int64(v)
+		if got, ok := counts(v, lsb); ok != want || ok && int64(got) != c {
+			t.Fatalf("%d µg in 1/%d g: %d %v, want %d %v", v, lsb, got, ok, c, want)
+		}
+	})
+}
+
+// FuzzText: lines of any length and end are told apart as bufio tells them.
+func FuzzText(f *testing.F) {
+	f.Add([]byte("1,0,0,0,\n2,0,0,0,\r\n\n3,0,0,0,"), uint32(0), uint32(1))
+	f.Add([]byte("1,0,0,0,\n2,0,0,0,\n"), uint32(maxLine), uint32(9))
+	f.Add([]byte("1,0,0,0,\n2,0,0,0,\n"), uint32(3*maxLine-9), uint32(9))
+	f.Fuzz(func(t *testing.T, b []byte, long, at uint32) {
+		if i := int(at) % (len(b) + 1); true { // a long line somewhere
+			b = slices.Concat(b[:i], bytes.Repeat([]byte{'x'}, int(long%(4*maxLine))), b[i:])
+		}
+		read := func(workers int) string {
+			var got rows
+			d, err := memory("a", b).text(0, canonicalLine{}, workers, func(r *rows) bool {
+				got.t, got.xyz, got.temp = append(got.t, r.t...), append(got.xyz, r.xyz...), append(got.temp, r.temp...)
+				return true
+			})
+			return fmt.Sprint(got, d, err)
+		}
+		var want rows
+		var d damage
+		l, err := memory("a", b).lines()
+		if err != nil {
+			return // looks like gzip
+		}
+		for {
+			line, err := l.next()
+			if err != nil && err != errLong {
+				d.end("a", err)
+				break
+			}
+			if err == nil && len(line) > 0 {
+				err = canonicalLine{}.slow(line, &want)
+			}
+			if err != nil {
+				d.skip("a", "line", l.number, err)
+			}
+		}
+		want.places = 0
+		for _, workers := range []int{1, 3} {
+			if got, want := read(workers), fmt.Sprint(want, d.told(), nil); got != want {
+				t.Fatalf("%d workers: %.300s\nwant %.300s", workers, got, want)
+			}
+		}
+	})
 }

@@ -82,13 +82,6 @@ type Recording struct {
 	size    int    // samples per batch
 }
 
-// Device is what a file says of the thing that recorded it; empty is unknown.
-type Device struct {
-	Model  string // as "Axivity AX3"
-	Serial string
-	Side   string // left, right: where it was worn
-}
-
 // Open looks through a file.
 func Open(path string, o Options) (*Recording, error) {
 	if err := o.Validate(); err != nil {
@@ -112,7 +105,7 @@ func Name(path string) string {
 	if cut, gz := cutSuffixFold(name, ".gz"); gz {
 		name = cut
 	}
-	for _, ext := range []string{".csv", ".zip"} {
+	for _, ext := range []string{".csv", ".zip", ".cwa", ".bin"} {
 		if cut, ok := cutSuffixFold(name, ext); ok {
 			return cut
 		}

@@ -27,7 +27,7 @@ func scan(path string, src source, o Options) (*Recording, error) {
 		return nil, errors.New("no samples")
 	}
 	r := &Recording{Path: path, Format: src.format(), Samples: s.n, Damage: damage, BatteryMV: s.mv, src: src}
-	r.Device, r.Notes = src.hint().device, src.hint().notes
+	r.Device, r.Notes = src.hint().device.named(path), src.hint().notes
 	if err := r.setRate(s, o); err != nil {
 		return nil, err
 	}

@@ -51,7 +51,7 @@ type file struct {
 	open func() (io.ReadCloser, error)
 }
 
-const known = "formats are canonical CSV (timestamp,x,y,z,temperature; also .gz) and an Empatica E4 export, as folder or .zip with ACC.csv and TEMP.csv (also .gz)"
+const known = "formats are canonical CSV (timestamp,x,y,z,temperature), Axivity .cwa, GENEActiv .bin and its CSV export, each also as .gz, and an Empatica E4 export, as folder or .zip with ACC.csv and TEMP.csv (also .gz)"
 
 // find recognises the format of a path.
 func find(name string) (source, error) {
@@ -64,13 +64,25 @@ func find(name string) (source, error) {
 	case strings.EqualFold(filepath.Ext(name), ".zip"):
 		return findZip(name)
 	}
-	f := file{filepath.Base(name), func() (io.ReadCloser, error) { return os.Open(name) }}
-	head, err := f.firstLine()
+	return findIn(name, file{filepath.Base(name), func() (io.ReadCloser, error) { return os.Open(name) }})
+}
+
+// findIn recognises the format of a file.
+func findIn(name string, f file) (source, error) {
+	head, err := f.begin()
+	first, _, _ := bytes.Cut(head, []byte{'\n'})
+	first = bytes.TrimSuffix(first, []byte{'\r'})
 	switch {
-	case string(head) == csvHeader:
-		return &canonical{f}, nil
 	case err != nil && len(head) == 0:
 		return nil, fmt.Errorf("open recording %s: %w; %s", name, err, known)
+	case string(first) == csvHeader:
+		return &canonical{f}, nil
+	case bytes.HasPrefix(head, []byte("MD\xfc\x03")):
+		return openAxivity(name, f)
+	case string(first) == "Device Identity":
+		return openGENEActiv(name, f)
+	case bytes.HasPrefix(first, []byte("Device Type,GENEActiv")):
+		return openGENEActivCSV(name, f)
 	case strings.EqualFold(Name(name), "ACC") || strings.EqualFold(Name(name), "TEMP"):
 		return nil, fmt.Errorf("open recording %s: this is one file of an Empatica E4 export: give its folder", name)
 	}
@@ -170,14 +182,15 @@ func (f file) text(head int, p parser, workers int, yield func(*rows) bool) (Dam
 	return t.rows(p, workers, yield), nil
 }
 
-func (f file) firstLine() ([]byte, error) {
-	l, err := f.lines()
+// begin is the first bytes of the file.
+func (f file) begin() ([]byte, error) {
+	r, c, err := f.stream()
 	if err != nil {
 		return nil, err
 	}
-	defer l.close()
-	line, err := l.next()
-	return bytes.Clone(line), err
+	defer c.Close()
+	head, err := r.Peek(64)
+	return bytes.Clone(head), err
 }
 
 // lines reads a text line by line.
@@ -188,6 +201,12 @@ type lines struct {
 }
 
 func (l *lines) close() { l.closer.Close() }
+
+// atEnd reports whether no more follows.
+func (l *lines) atEnd() bool {
+	_, err := l.r.Peek(1)
+	return err != nil
+}
 
 // next returns the next line without its end, valid until the call after it. A
 // line that is too long is skipped and answered with errLong. A line that the
