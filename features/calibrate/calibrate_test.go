@@ -408,3 +408,14 @@ func TestDriftMerges(t *testing.T) {
 		t.Errorf("%+v, want %+v", right, whole)
 	}
 }
+
+// BenchmarkAttempt is over three days of still epochs, a device left in a drawer
+// and turned now and then.
+func BenchmarkAttempt(b *testing.B) {
+	s, readings := device(73, off, 30)
+	still := assembled(s, readings)
+	for b.Loop() {
+		Attempt(still, begin, begin+int64(73*time.Hour), Default)
+	}
+	b.ReportMetric(float64(len(still)), "epochs")
+}

@@ -199,3 +199,11 @@ func TestNewEpoch(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 }
+
+func BenchmarkCompute(b *testing.B) {
+	left, right := made(1, 2, 0.9, 0), made(3, 2, 0.9, 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		pair.Compute(&left, &right, pair.Right)
+	}
+}

@@ -54,15 +54,18 @@ func (h History) Swapped() (Finding, bool) {
 	last := h[len(h)-SwapDays:]
 	f := Finding{Code: Swap, Date: last[SwapDays-1].Date}
 	yes := 0
-	for i := range last {
-		for side, name := range [2]string{"left", "right"} {
-			own, other := degrees(last[i].Gravity[side], first[side]), degrees(last[i].Gravity[side], first[1-side])
-			f.Numbers = append(f.Numbers, Number{name + "_nearer_to_other_deg_" + last[i].Date, own - other, ">", SwapDegrees})
-			count(&yes, own-other > SwapDegrees)
+	for side, name := range [2]string{"left", "right"} {
+		nearer := math.Inf(1)
+		for i := range last {
+			now := last[i].Gravity[side]
+			d := degrees(now, first[side]) - degrees(now, first[1-side])
+			nearer = min(nearer, d)
+			count(&yes, d > SwapDegrees)
 		}
+		f.Numbers = append(f.Numbers, Number{name + "_nearer_to_other_deg", nearer, ">", SwapDegrees})
 	}
-	f.Score = float64(yes) / float64(len(f.Numbers))
-	return f, yes == len(f.Numbers)
+	f.Score = float64(yes) / (2 * SwapDays)
+	return f, yes == 2*SwapDays
 }
 
 // degrees is the angle between two directions, 0 to 180; NaN if one is none. Of
