@@ -31,11 +31,11 @@ func TestJSONReachesTheTables(t *testing.T) {
 	text, twin := u.device("j1"), u.device("p1")
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for seq := range uint64(3) {
-		b := batch(1, seq, start.Add(time.Duration(seq)*10*time.Second))
+		b := sampleBatch(1, seq, start.Add(time.Duration(seq)*10*time.Second))
 		publish(t, text, "dt/wear/v1/j1/samples/json", inJSON(b))
 		publish(t, twin, "dt/wear/v1/p1/samples", b.Append(nil))
 	}
-	publish(t, text, "dt/wear/v1/j1/samples/json", inJSON(batch(1, 0, start))) // exact repeat
+	publish(t, text, "dt/wear/v1/j1/samples/json", inJSON(sampleBatch(1, 0, start))) // exact repeat
 	publish(t, text, "dt/wear/v1/j1/samples/json", []byte(`{"boot":1,"seq":3,"rate_mhz":32000,"xyz":[[0,0]]}`))
 	publish(t, text, "dt/wear/v1/j1/status", []byte(`{"kind":"online","boot":1,"battery_pct":81,"charging":true,"at_us":1772366400000000,"firmware":"2.1"}`))
 	publish(t, text, "dt/wear/v1/j1/event", []byte(`{"kind":"diary","at_us":1772366405000000,"value":"slept well"}`))

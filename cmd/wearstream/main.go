@@ -25,6 +25,7 @@ type cli struct {
 
 	Up          upCmd          `cmd:"" group:"start" help:"Run everything on this machine."`
 	Replay      replayCmd      `cmd:"" group:"start" help:"Play recordings as devices, over MQTT with their own certificates."`
+	Features    featuresCmd    `cmd:"" group:"start" help:"Turn recordings into feature Parquet, without any service."`
 	Gateway     gatewayCmd     `cmd:"" group:"part" help:"Take what devices publish and write it to the log."`
 	Bridge      bridgeCmd      `cmd:"" group:"part" help:"Take what devices publish from an existing MQTT broker."`
 	Process     processCmd     `cmd:"" group:"part" help:"Compute windows of features from the log."`

@@ -52,7 +52,7 @@ func publish(t *testing.T, c paho.Client, topic string, payload []byte) {
 }
 
 // batch is ten seconds at 32 Hz, of a device that lies still.
-func batch(boot, seq uint64, at time.Time) *wire.SampleBatch {
+func sampleBatch(boot, seq uint64, at time.Time) *wire.SampleBatch {
 	b := &wire.SampleBatch{Boot: boot, Seq: seq, T0us: at.UnixMicro(), RateMHz: 32_000, Encoding: wire.Int16Counts, LSBPerG: 64, RangeMG: 2000, N: 320}
 	for i := range 320 {
 		for _, v := range []int16{int16(i % 3), 0, 64} {
@@ -71,24 +71,24 @@ func TestRefusalsReachTheTables(t *testing.T) {
 	topic := "dt/wear/v1/w1/samples"
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-	publish(t, c, topic, batch(1, 0, start).Append(nil))
+	publish(t, c, topic, sampleBatch(1, 0, start).Append(nil))
 	publish(t, c, topic, []byte("not a batch")) // parse
-	shape := batch(1, 1, start)
+	shape := sampleBatch(1, 1, start)
 	shape.N++
 	publish(t, c, topic, shape.Append(nil))
-	rate := batch(1, 1, start)
+	rate := sampleBatch(1, 1, start)
 	rate.RateMHz = 1
 	publish(t, c, topic, rate.Append(nil)) // range
-	foreign := batch(1, 1, start)
+	foreign := sampleBatch(1, 1, start)
 	foreign.Sensor = "w2"
 	publish(t, c, topic, foreign.Append(nil))
 	publish(t, c, topic, make([]byte, wire.MaxPayload+1)) // oversize
-	publish(t, c, topic, batch(1, 1, time.Now().Add(48*time.Hour)).Append(nil))
-	other := batch(1, 0, start)
+	publish(t, c, topic, sampleBatch(1, 1, time.Now().Add(48*time.Hour)).Append(nil))
+	other := sampleBatch(1, 0, start)
 	other.XYZ[0] = 9
-	publish(t, c, topic, other.Append(nil))                                  // conflict
-	publish(t, c, topic, batch(1, 0, start).Append(nil))                     // exact repeat
-	publish(t, c, topic, batch(1, 2, start.Add(10*time.Second)).Append(nil)) // the device goes on
+	publish(t, c, topic, other.Append(nil))                                        // conflict
+	publish(t, c, topic, sampleBatch(1, 0, start).Append(nil))                     // exact repeat
+	publish(t, c, topic, sampleBatch(1, 2, start.Add(10*time.Second)).Append(nil)) // the device goes on
 	publish(t, c, "dt/wear/v1/w1/status", []byte(`{"kind":"end","boot":1,"last_seq":2}`))
 
 	eventually(t, 60*time.Second, "quarantine and batches hold them", func() error {

@@ -22,13 +22,18 @@ type group struct {
 }
 
 func (g group) key(cell string, r stream.Range) string {
+	return fmt.Sprintf("%s/%s/%s-%04d-%020d.parquet", cell, g.folder(), r.Log, r.Partition, r.First)
+}
+
+func (g group) folder() string {
 	study := "~unassigned" // no name begins with a tilde
 	if g.study != "" {
 		study = escape(g.study)
 	}
-	return fmt.Sprintf("%s/features/v1/window=%ds/study=%s/date=%s/%s-%04d-%020d.parquet",
-		cell, g.length, study, g.day, r.Log, r.Partition, r.First)
+	return fmt.Sprintf("%s/window=%ds/study=%s/date=%s", featuresRoot, g.length, study, g.day)
 }
+
+const featuresRoot = "features/v1"
 
 // escape writes a partition value as Hive does, so that its readers read it.
 func escape(s string) string {

@@ -143,9 +143,12 @@ func (w *WindowRows) number(i int, v uint32) {
 // Len is the number of rows collected.
 func (w *WindowRows) Len() int { return w.b.Field(0).Len() }
 
+// Record takes the rows out and starts again empty; the caller releases.
+func (w *WindowRows) Record() arrow.Record { return w.b.NewRecord() }
+
 // Encode writes the rows as one IPC stream and starts again empty.
 func (w *WindowRows) Encode() ([]byte, error) {
-	rec := w.b.NewRecord()
+	rec := w.Record()
 	defer rec.Release()
 	return EncodeRows(rec)
 }

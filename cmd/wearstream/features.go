@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/wearstream/wearstream/features"
+	"github.com/wearstream/wearstream/sink/object"
+	"github.com/wearstream/wearstream/stream/batch"
+	"github.com/wearstream/wearstream/stream/recording"
+)
+
+// featuresCmd turns recordings into feature Parquet.
+type featuresCmd struct {
+	Files       []string `arg:"" optional:"" name:"file" help:"Recordings: canonical CSV (.csv, .csv.gz), E4 folders or zips."`
+	Out         string   `name:"out" short:"o" required:"" type:"path" placeholder:"DIR" help:"Folder for features/v1/... and pages/."`
+	Set         []string `name:"set" default:"core.v1" help:"Feature sets."`
+	Origin      string   `name:"origin" default:"grid" enum:"grid,first-sample" help:"Windows begin on the UTC grid, or are counted from the first sample, to compare with tools that do: grid or first-sample."`
+	Left        []string `name:"left" type:"path" placeholder:"FILE" help:"Recording of a left wrist."`
+	Right       []string `name:"right" type:"path" placeholder:"FILE" help:"Recording of a right wrist."`
+	Manifest    string   `name:"manifest" type:"path" placeholder:"FILE" help:"CSV with the columns file and any of sensor, study, participant, side."`
+	Study       string   `name:"study" help:"Study of all recordings that the manifest does not name one for."`
+	Participant string   `name:"participant" help:"Participant, likewise."`
+	RateHz      float64  `name:"rate" help:"Nominal rate in Hz, where the file's own is wrong."`
+	LSBPerG     uint32   `name:"lsb" help:"Counts per g, where the file's own are wrong."`
+	TempEvery   int      `name:"temp-every" help:"Rows from reading to reading of the thermometer in a canonical CSV."`
+	Start       string   `name:"start" placeholder:"RFC3339" help:"Move the first sample of each recording there."`
+}
+
+func (featuresCmd) Help() string {
+	return "It needs no service. DIR/features/v1/window=60s/study=.../date=.../*.parquet has the columns that `wearstream up` stores; a second run of a recording\n" +
+		"replaces what the first wrote. Side: --left, --right, the manifest, or left, right, L or R as a word of the file's name.\n" +
+		"Exit status 0 with a warning: a file is damaged, and what could be read is done. 1: nothing of a file could be read; the others are done.\n\n" +
+		"Examples:\n  wearstream features -o out S01.csv.gz S02.csv.gz\n  wearstream features -o out --study ST01 --participant P-0042 --left 1.csv --right 2.csv\n" +
+		"  wearstream features -o out --manifest study.csv"
+}
+
+// Run computes all files.
+func (c *featuresCmd) Run(ctx context.Context, e *env) error {
+	inputs, err := batch.Sources{
+		Files: c.Files, Left: c.Left, Right: c.Right, Manifest: c.Manifest, Study: c.Study, Participant: c.Participant,
+	}.Inputs()
+	if err != nil {
+		return usage(err)
+	}
+	cfg := batch.Config{
+		FromFirst: c.Origin == "first-sample",
+		Reader:    recording.Options{RateHz: c.RateHz, LSBPerG: c.LSBPerG, TempEvery: c.TempEvery},
+	}
+	if c.Start != "" {
+		start, err := time.Parse(time.RFC3339Nano, c.Start)
+		if err != nil {
+			return usage(fmt.Errorf("--start: %q is no instant in RFC 3339 with its zone, such as 2026-03-01T08:00:00Z", c.Start))
+		}
+		cfg.Reader.Start = &start
+	}
+	for _, name := range c.Set {
+		set := features.ByName(name)
+		if set == nil {
+			return usage(fmt.Errorf("--set: no set %q; there are %s", name, strings.Join(features.Names(), ", ")))
+		}
+		cfg.Sets = append(cfg.Sets, set)
+	}
+	store, err := object.OpenRecordings(c.Out, build())
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	bar := newFeaturesBar(e)
+	b, err := batch.New(cfg, featureStore{store}, bar.show)
+	if err != nil {
+		return usage(err)
+	}
+	began := time.Now()
+	reports, err := b.Run(ctx, inputs)
+	bar.done()
+	if reports == nil {
+		return usage(err)
+	}
+	return errors.Join(err, c.tell(e, reports, time.Since(began)))
+}
+
+// featureStore is the folder as the place to store to.
+type featureStore struct{ *object.Recordings }
+
+func (r featureStore) Begin(name, set string) (batch.Recording, error) {
+	return r.Recordings.Begin(name, set)
+}
+
+// featuresResult is what --json prints.
+type featuresResult struct {
+	Out        string            `json:"out"`
+	Recordings []recordingResult `json:"recordings"`
+	Failed     int               `json:"failed"`
+	Hours      float64           `json:"hours"` // of recording
+	Elapsed    float64           `json:"elapsed_s"`
+	PeakRSS    int64             `json:"peak_rss_bytes"`
+}
+
+type recordingResult struct {
+	batch.Input
+	Study       string           `json:"study,omitempty"`
+	Participant string           `json:"participant,omitempty"`
+	Side        string           `json:"side,omitempty"`
+	Format      string           `json:"format,omitempty"`
+	Samples     int64            `json:"samples"`
+	First       *time.Time       `json:"first,omitempty"`
+	Last        *time.Time       `json:"last,omitempty"`
+	RateHz      float64          `json:"rate_hz,omitempty"`
+	MeasuredHz  float64          `json:"measured_hz,omitempty"`
+	Rows        map[string]int64 `json:"rows,omitempty"`
+	Algos       []string         `json:"algos,omitempty"`
+	Gaps        int              `json:"gaps"`
+	Warning     string           `json:"warning,omitempty"`
+	Error       string           `json:"error,omitempty"`
+}
+
+// tell prints what became of the files.
+func (c *featuresCmd) tell(e *env, reports []batch.Report, took time.Duration) error {
+	res := featuresResult{Out: c.Out, Elapsed: took.Seconds(), PeakRSS: peakRSS()}
+	samples := int64(0)
+	for _, r := range reports {
+		one := recordingResult{
+			Input: r.Input, Study: r.Study, Participant: r.Participant, Side: r.Side,
+			MeasuredHz: r.MeasuredHz, Rows: r.Rows, Algos: r.Algos, Gaps: len(r.Gaps), Warning: r.Warning(),
+		}
+		if rec := r.Recording; rec != nil {
+			one.Format, one.Samples, one.First, one.Last, one.RateHz = rec.Format, rec.Samples, &rec.First, &rec.Last, float64(rec.RateMHz)/1000
+		}
+		if r.Err != nil {
+			res.Failed++
+			one.Error = r.Err.Error()
+			fmt.Fprintf(e.stderr, "%s: %v\n", r.Path, r.Err)
+		} else {
+			samples += one.Samples
+			res.Hours += float64(one.Samples) / one.RateHz / 3600
+		}
+		if one.Warning != "" {
+			fmt.Fprintf(e.stderr, "warning: %s: %s\n", r.Path, one.Warning)
+		}
+		res.Recordings = append(res.Recordings, one)
+	}
+	if e.json {
+		if err := json.NewEncoder(e.stdout).Encode(res); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(e.stdout, "%d of %d recordings, %.1f h, %d samples in %.1f s (%.0f h/s), peak memory %d MB: %s\n",
+			len(reports)-res.Failed, len(reports), res.Hours, samples, res.Elapsed, res.Hours/max(res.Elapsed, 1e-3), res.PeakRSS>>20, c.Out)
+	}
+	if res.Failed > 0 {
+		return fmt.Errorf("%d of %d recordings could not be read", res.Failed, len(reports))
+	}
+	return nil
+}
+
+// featuresBar shows how far it is: a bar on a terminal, else a line every ten seconds.
+type featuresBar struct {
+	e    *env
+	bar  *progressbar.ProgressBar
+	last time.Time
+}
+
+func newFeaturesBar(e *env) *featuresBar {
+	b := &featuresBar{e: e, last: time.Now()}
+	if f, ok := e.stderr.(*os.File); ok && isTerminal(f) {
+		b.bar = progressbar.NewOptions64(-1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("features"),
+			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("samples"),
+			progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionClearOnFinish())
+	}
+	return b
+}
+
+func (b *featuresBar) show(p batch.Progress) {
+	if b.bar != nil {
+		b.bar.ChangeMax64(max(p.SamplesOf, 1))
+		_ = b.bar.Set64(p.Samples)
+		return
+	}
+	if now := time.Now(); now.Sub(b.last) >= 10*time.Second {
+		b.last = now
+		fmt.Fprintf(b.e.stderr, "features: %d of %d files done, %d of %d samples of those opened\n", p.FilesDone, p.Files, p.Samples, p.SamplesOf)
+	}
+}
+
+func (b *featuresBar) done() {
+	if b.bar != nil {
+		_ = b.bar.Finish()
+	}
+}
+
+// peakRSS is the most memory that this process had; 0 where that is not known.
+func peakRSS() int64 {
+	text, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(text)) {
+		if kb, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			var n int64
+			_, _ = fmt.Sscan(kb, &n)
+			return n << 10
+		}
+	}
+	return 0
+}

@@ -1,0 +1,161 @@
+package object
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"github.com/wearstream/wearstream/stream"
+	"github.com/wearstream/wearstream/stream/wire"
+)
+
+// Recordings is a folder of features that were computed without a log: the same
+// files as the sink's, below features/v1, named after the recording and the set.
+// What they say of their cut is the recording, as log, and the numbers of its rows.
+//
+// Begin, and Write of different recordings, may be called concurrently.
+type Recordings struct {
+	dir, build string
+}
+
+// OpenRecordings makes the folder where it is not there.
+func OpenRecordings(dir, build string) (*Recordings, error) {
+	if err := os.MkdirAll(filepath.Join(dir, tempDir), 0o755); err != nil {
+		return nil, fmt.Errorf("open folder of features: %w", err)
+	}
+	return &Recordings{dir, build}, nil
+}
+
+// Close removes what is only needed while files are written. What a killed run left
+// behind stays in it until the folder .tmp is removed.
+func (r *Recordings) Close() error {
+	err := os.Remove(filepath.Join(r.dir, tempDir))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTEMPTY) {
+		return nil
+	}
+	return err
+}
+
+// Recording is one that is being written. Nothing of it is seen before Commit.
+type Recording struct {
+	*Recordings
+	name, set string
+	temp      string   // folder
+	keys      []string // of the files in it
+	rows      int64
+	writes    int
+}
+
+// Begin starts with the rows of a recording by a set.
+func (r *Recordings) Begin(name, set string) (*Recording, error) {
+	temp, err := os.MkdirTemp(filepath.Join(r.dir, tempDir), "rows-*")
+	if err != nil {
+		return nil, fmt.Errorf("begin features of %s: %w", name, err)
+	}
+	return &Recording{Recordings: r, name: escape(name), set: set, temp: temp}, nil
+}
+
+// Write stores rows, which it takes out of what collected them.
+func (r *Recording) Write(collected []*wire.WindowRows) error {
+	var groups []*rows
+	byGroup := map[group]*rows{}
+	for _, c := range collected {
+		rec := c.Record()
+		defer rec.Release()
+		var err error
+		if groups, err = split(groups, byGroup, rec); err != nil {
+			return err
+		}
+	}
+	r.writes++
+	for _, g := range groups {
+		rec, err := g.record(memory.NewGoAllocator())
+		if err != nil {
+			return err
+		}
+		err = r.file(g, rec)
+		rec.Release()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Recording) file(g *rows, rec arrow.Record) error {
+	key := fmt.Sprintf("%s/%s%04d%s", g.folder(), r.prefix(), r.writes, extension)
+	cut := stream.Range{Log: stream.LogID(r.name), Topic: "recording", First: r.rows, Next: r.rows + rec.NumRows()}
+	f, err := newFile(key, rec, Meta{Range: cut, Schema: wire.RowsWindows, Build: r.build}, func(w io.Writer) io.Writer { return w })
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(r.temp, fmt.Sprint(len(r.keys))), f.body, 0o644); err != nil {
+		return fmt.Errorf("write features: %w", err)
+	}
+	r.keys, r.rows = append(r.keys, key), cut.Next
+	return nil
+}
+
+const extension = ".parquet"
+
+func (r *Recording) prefix() string { return r.name + "." + r.set + "." }
+
+// Commit puts the files in the place of those that an earlier run made of the same
+// recording and set. A crash in it leaves some of them; the next run puts that right.
+func (r *Recording) Commit() error {
+	old, err := r.old()
+	for i, key := range r.keys {
+		to := filepath.Join(r.dir, filepath.FromSlash(key))
+		if err == nil {
+			err = os.MkdirAll(filepath.Dir(to), 0o755)
+		}
+		if err == nil {
+			err = os.Rename(filepath.Join(r.temp, fmt.Sprint(i)), to)
+		}
+		delete(old, to)
+	}
+	for name := range old {
+		if err == nil {
+			err = os.Remove(name)
+		}
+	}
+	if err = errors.Join(err, r.Abort()); err != nil {
+		return fmt.Errorf("store features of %s: %w", r.name, err)
+	}
+	return nil
+}
+
+// old are the files of an earlier run.
+func (r *Recording) old() (map[string]bool, error) {
+	old := map[string]bool{}
+	root := filepath.Join(r.dir, filepath.FromSlash(featuresRoot))
+	err := filepath.WalkDir(root, func(name string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if number, ours := strings.CutPrefix(path.Base(filepath.ToSlash(name)), r.prefix()); ours && err == nil {
+			number, ours = strings.CutSuffix(number, extension)
+			old[name] = ours && strings.Trim(number, "0123456789") == ""
+			if !old[name] {
+				delete(old, name)
+			}
+		}
+		return err
+	})
+	return old, err
+}
+
+// Abort forgets what was written and not committed.
+func (r *Recording) Abort() error { return os.RemoveAll(r.temp) }
+
+// Rows is the number of rows written.
+func (r *Recording) Rows() int64 { return r.rows }

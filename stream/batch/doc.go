@@ -1,0 +1,29 @@
+// Package batch computes features of recordings without a log and without a
+// service: file in, rows out.
+//
+// A recording is cut into the batches that its device would have sent, and these
+// into blocks of 15 min of event time with all batches that the block's windows
+// depend on. Blocks are independent of each other, so all processors work on them,
+// whether there is one file or a hundred. Sums and rows are made by stream/window,
+// as in the stream: features, n, coverage, flags and input digest of a window are
+// the same bytes as those of its row that is final there.
+//
+// # What a row says beside that
+//
+// status is final, revision 1, lane backlog; final_reason is what the stream says
+// after the device's end: complete, or end where the recording ended in the window.
+// Thing and sensor are the recording's name. Study, participant and side are those
+// of the Input, empty where it has none.
+//
+// # Promises
+//
+// The rows of a recording are in the order of their blocks, and a function of the
+// file, the Input and the Config alone. Memory is bounded: some blocks per processor
+// and the rows of a day per file. A recording whose clock was set back is read
+// again, with what overlaps held in memory until it is whole. A file that cannot be
+// read fails alone, with the others done; of a damaged one everything that can be
+// read counts, and its Report says what was left out. What was begun of a
+// recording that fails is not stored.
+//
+// It reads no clock, writes no file (Store does) and knows no format (stream/recording does).
+package batch

@@ -1,0 +1,213 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/wearstream/wearstream/stream/recording"
+	"github.com/wearstream/wearstream/stream/wire"
+)
+
+// file computes one recording.
+func (b *Batch) file(ctx context.Context, in Input) (rep Report) {
+	rep.Input = in
+	if rep.Err = ctx.Err(); rep.Err != nil {
+		return rep
+	}
+	b.advance(func(p *Progress) { p.Open = in.Path })
+	r, err := recording.Open(in.Path, b.cfg.Reader)
+	if err != nil {
+		rep.Err = err
+		return rep
+	}
+	rep.Recording = r
+	b.advance(func(p *Progress) { p.SamplesOf += r.Samples })
+	f := &file{Batch: b, in: in, r: r}
+	if b.cfg.FromFirst {
+		f.origin = r.First.UnixNano()
+	}
+	rep.Err = f.compute(ctx, f.slide())
+	if errors.Is(rep.Err, errBack) {
+		rep.Back = true
+		b.advance(func(p *Progress) { p.Samples -= f.told })
+		s := f.slide()
+		if rep.Err = f.count(ctx, s); rep.Err == nil {
+			rep.Err = f.compute(ctx, s)
+		}
+	}
+	if rep.Err != nil {
+		return rep
+	}
+	rep.Rows = map[string]int64{}
+	for i, set := range b.cfg.Sets {
+		rep.Rows[set.Name] = f.rows[i]
+		rep.Algos = append(rep.Algos, set.Algo())
+	}
+	rep.Minutes, rep.Gaps = f.minutes, f.time.gaps()
+	rep.MeasuredHz = float64(f.time.samples) / f.time.took
+	return rep
+}
+
+// file is a recording that is being computed.
+type file struct {
+	*Batch
+	in      Input
+	r       *recording.Recording
+	origin  int64
+	seen    int64 // how far its time comes, where that is known already
+	time    timeline
+	minutes []Minute
+	rows    []int64 // by set
+	told    int64   // samples that progress knows of
+}
+
+func (f *file) slide() *slide { return newSlide(f.origin, f.cfg.Sets) }
+
+// count reads the recording to know which batches each block is made of.
+func (f *file) count(ctx context.Context, s *slide) error {
+	var t timeline
+	err := f.parts(ctx, func(p part) error {
+		s.expect(p)
+		t.add(p)
+		return nil
+	})
+	f.seen = t.seen
+	return err
+}
+
+// parts reads the recording.
+func (f *file) parts(ctx context.Context, yield func(part) error) error {
+	for b, err := range f.r.Batches() {
+		if err == nil {
+			err = context.Cause(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		b.Sensor, b.Boot = f.in.Sensor, 1
+		if p, ok := partOf(b); ok {
+			if err := yield(p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// compute reads, has blocks computed, and stores them in their order: three steps
+// at once, with a few blocks between them.
+func (f *file) compute(ctx context.Context, s *slide) error {
+	f.time, f.minutes, f.rows = timeline{}, nil, make([]int64, len(f.cfg.Sets))
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	queue := make(chan *job, 2*f.cfg.Workers)
+	stored := make(chan error, 1)
+	go func() {
+		err := f.write(queue)
+		stop(err)
+		for range queue { // let the reader go
+		}
+		stored <- err
+	}()
+	err := f.read(ctx, s, queue)
+	if err != nil {
+		queue <- nil // nothing may be committed
+	}
+	close(queue)
+	if werr := <-stored; werr != nil {
+		return werr
+	}
+	return err
+}
+
+// read sends out blocks as they become whole.
+func (f *file) read(ctx context.Context, s *slide, queue chan<- *job) error {
+	send := func(blocks []*block) error {
+		for _, b := range blocks {
+			j := &job{block: b, in: f.in, origin: f.origin, seen: max(f.seen, f.time.seen), done: make(chan *result, 1)}
+			select {
+			case f.jobs <- j:
+				queue <- j
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		return nil
+	}
+	err := f.parts(ctx, func(p part) error {
+		whole, err := s.add(p)
+		if err != nil {
+			return err
+		}
+		f.time.add(p)
+		return send(whole)
+	})
+	if err != nil {
+		return err
+	}
+	return send(s.rest(math.MaxInt64))
+}
+
+// write stores the rows of blocks in their order, a day of event time at once.
+func (f *file) write(queue <-chan *job) (err error) {
+	var to []Recording
+	defer func() {
+		for _, t := range to {
+			err = errors.Join(err, t.Abort())
+		}
+	}()
+	for _, set := range f.cfg.Sets {
+		t, err := f.store.Begin(f.in.Sensor, set.Name)
+		if err != nil {
+			return err
+		}
+		to = append(to, t)
+	}
+	held := make([][]*wire.WindowRows, len(to))
+	flush := func() error {
+		for i, t := range to {
+			if len(held[i]) == 0 {
+				continue
+			}
+			if err := t.Write(held[i]); err != nil {
+				return err
+			}
+			held[i] = held[i][:0]
+		}
+		return nil
+	}
+	const day = int64(24 * time.Hour)
+	today := int64(math.MinInt64)
+	for j := range queue {
+		if j == nil {
+			return nil
+		}
+		res := <-j.done
+		f.told += res.samples
+		f.advance(func(p *Progress) { p.Samples += res.samples })
+		f.minutes = append(f.minutes, res.minutes...)
+		if d := j.start / day; d != today {
+			if err := flush(); err != nil {
+				return err
+			}
+			today = d
+		}
+		for i, rows := range res.rows {
+			if n := rows.Len(); n > 0 {
+				f.rows[i] += int64(n)
+				held[i] = append(held[i], rows)
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	for _, t := range to {
+		if err := t.Commit(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package batch
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/wearstream/wearstream/stream/recording"
+	"github.com/wearstream/wearstream/stream/window"
+)
+
+// Minute is what a page shows of one. NaN: not known.
+type Minute struct {
+	Start                int64 // ns since 1970
+	Coverage, ENMO, Temp float32
+}
+
+// Gap is an interval without samples.
+type Gap struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// Report is what became of an input.
+type Report struct {
+	Input
+	Recording  *recording.Recording
+	Rows       map[string]int64 // by set
+	Algos      []string
+	MeasuredHz float64 // samples over the time that batches say they took
+	Gaps       []Gap   // inside the recording
+	Back       bool    // its clock was set back
+	Minutes    []Minute
+	Err        error // nothing of it is stored
+}
+
+// thing is the device that a sensor belongs to.
+func (in Input) thing() string {
+	thing, _, _ := strings.Cut(in.Sensor, "/")
+	return thing
+}
+
+// timeline gathers where a recording has samples.
+type timeline struct {
+	held    window.Intervals // of time, ns since 1970
+	seen    int64
+	samples int64
+	took    float64 // seconds
+}
+
+func (t *timeline) add(p part) {
+	t.seen = max(t.seen, p.to)
+	if p.N == 0 {
+		return
+	}
+	t.seen = max(t.seen, p.End())
+	limit := 1_500_000_000_000 / int64(p.Nominal()) // what a sample stands for at most
+	t.held.Add(uint64(p.SampleTime(0)), uint64(p.SampleTime(int(p.N)-1)+limit))
+	t.samples += int64(p.N)
+	t.took += float64(p.N) * 1000 / float64(p.RateMHz)
+}
+
+// gaps are those between the first and the last sample.
+func (t *timeline) gaps() (gaps []Gap) {
+	for i := 1; i < len(t.held); i++ {
+		gaps = append(gaps, Gap{time.Unix(0, int64(t.held[i-1].To)).UTC(), time.Unix(0, int64(t.held[i].From)).UTC()})
+	}
+	return gaps
+}
+
+// Warning says what of the file was left out, empty where it is whole.
+func (r *Report) Warning() string {
+	var w []string
+	if r.Recording != nil {
+		d := r.Recording.Damage
+		if d.Rows > 0 {
+			w = append(w, fmt.Sprintf("%d rows could not be read and are left out, the first: %s", d.Rows, d.First))
+		}
+		if d.End != nil {
+			w = append(w, fmt.Sprintf("it ends early, what comes before counts: %v; copy the file again from its device if it is there", d.End))
+		}
+	}
+	if r.Back {
+		w = append(w, "its clock was set back; of samples at one time the first counts")
+	}
+	return strings.Join(w, "; ")
+}
