@@ -49,12 +49,14 @@ type Partial struct {
 func (p *Partial) Set(start int64, s features.Samples, r features.Readings, rate uint32) {
 	*p = Partial{Start: start, Counts: -1}
 	spacing := int64(0) // the longest time that one sample covers
-	every := int64(1)   // samples in a slot of which the first is sparse
+	slot := int64(1)    // of which the first sample is sparse, ns times rate
 	if rate > 0 {
 		spacing = 1_500_000_000_000 / int64(rate)
-		every = (int64(rate) + 4999) / 5000
+		slot = (int64(rate) + 4999) / 5000 * 1_000_000_000_000
 	}
-	before, slot := start, int64(-1)
+	var sums *second
+	var half *spread
+	before, second, next := start, start, start // next: when a second and a slot end
 	for i, t := range s.T {
 		v := [3]int32{s.X[i], s.Y[i], s.Z[i]}
 		if v == [3]int32{} {
@@ -62,11 +64,16 @@ func (p *Partial) Set(start int64, s features.Samples, r features.Readings, rate
 		}
 		p.covered += min(t-before, spacing)
 		before = t
-		at := t - start
-		p.seconds[at/int64(time.Second)].sample(&v)
-		p.halves[at/(minuteNS/2)].extend(v)
-		if k := at * int64(rate) / (every * 1_000_000_000_000); k != slot {
-			slot = k
+		if t >= second {
+			k := (t - start) / int64(time.Second)
+			sums, half = &p.seconds[k], &p.halves[k/30]
+			second = start + (k+1)*int64(time.Second)
+		}
+		sums.sample(&v)
+		half.extend(v)
+		if t >= next && rate > 0 {
+			k := (t - start) * int64(rate) / slot
+			next = start + ((k+1)*slot+int64(rate)-1)/int64(rate)
 			p.sparse.sample(v)
 		}
 	}
