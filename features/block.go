@@ -73,13 +73,26 @@ func NewBlock(set *Set, rate uint32) *Block {
 
 // Begin starts with the block at start.
 func (b *Block) Begin(start int64) {
-	b.start, b.epoch, b.first, b.read = start, 0, 0, 0
+	b.begin(start, 0, 0)
+	b.posture.reset(start)
+	b.around.reset(start, b.rate)
+}
+
+// Next goes on to the following block, of the same samples and readings: what is
+// given to Extend still begins with them. It spares what both blocks look at.
+func (b *Block) Next() {
+	b.begin(b.start+int64(BlockLength), b.first, b.read)
+	b.posture.next(b.start)
+	b.around.start = b.start
+}
+
+func (b *Block) begin(start int64, first, read int) {
+	b.start, b.epoch, b.first, b.read = start, 0, first, read
 	clear(b.traces)
 	b.causal.counter.reset(start)
-	b.posture.reset(start)
 	b.forward.reset(start, b.rate)
 	b.both.reset(start, b.rate)
-	b.around.reset(start, b.rate)
+	b.both.ends = true
 }
 
 // Extend takes the samples and readings of Set.Lead before the block to Set.Trail

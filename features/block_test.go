@@ -100,6 +100,32 @@ func TestAnySteps(t *testing.T) {
 	}
 }
 
+// TestNext: block after block has the bytes of each alone, also where one was left
+// before its end was known.
+func TestNext(t *testing.T) {
+	const rate = 50
+	s, r, start := holey(rate)
+	first := start - int64(BlockLength) + int64(12*time.Minute)
+	for _, set := range blockSets {
+		var want, got []window
+		b := NewBlock(set, milli(rate))
+		for i := range int64(3) {
+			want = append(want, atOnce(set, rate, first+i*int64(BlockLength), s, r)...)
+		}
+		b.Begin(first)
+		for range 3 {
+			for n := 5000; n < len(s.T); n += 7001 {
+				b.Extend(s.part(0, n), r, s.T[n], keep(&got))
+			}
+			b.Extend(s, r, math.MaxInt64, keep(&got))
+			b.Next()
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: windows of blocks in a row differ", set.Name)
+		}
+	}
+}
+
 // TestWarmBlocks: a filter that began a minute before the block is where one is that
 // runs since the block before.
 func TestWarmBlocks(t *testing.T) {

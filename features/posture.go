@@ -2,7 +2,6 @@ package features
 
 import (
 	"math"
-	"slices"
 	"time"
 )
 
@@ -56,8 +55,7 @@ type posture struct {
 	}
 	until  int64      // the next sample is at or after that
 	picked int        // samples of the segment
-	ring   [3][]int32 // the last ones
-	sorted [3][]int32 // the same
+	axes   [3]rolling // the last ones
 	slots  []slot     // the samples around each
 	angle  float64    // the last one
 }
@@ -77,14 +75,25 @@ func (p *posture) design(rate uint32) {
 	}
 	p.width = int(math.RoundToEven(5*hz)) | 1
 	p.slots = make([]slot, p.width)
-	for axis := range p.ring {
-		p.ring[axis], p.sorted[axis] = make([]int32, p.width), make([]int32, p.width)
+	for axis := range p.axes {
+		p.axes[axis].last, p.axes[axis].sorted = make([]int32, p.width), make([]int32, p.width)
 	}
 }
 
 func (p *posture) reset(start int64) {
 	p.start = start
 	clear(p.angles[:])
+}
+
+// next moves what is known to where the block that follows has it.
+func (p *posture) next(start int64) {
+	const epochs = int(BlockLength / EpochLength)
+	p.start = start
+	n := copy(p.angles[:], p.angles[epochs:])
+	clear(p.angles[n:])
+	for i := range p.slots {
+		p.slots[i].epoch -= epochs
+	}
 }
 
 func (p *posture) begin() { p.picked, p.until = 0, math.MinInt64 }
@@ -121,28 +130,24 @@ func (p *posture) end5(t int64) int64 {
 
 func (p *posture) pick(v [3]int32) {
 	i := p.picked % p.width
+	full := p.picked >= p.width
 	for axis := range v {
-		if p.picked < p.width {
-			at, _ := slices.BinarySearch(p.sorted[axis][:p.picked], v[axis])
-			copy(p.sorted[axis][at+1:p.picked+1], p.sorted[axis][at:p.picked])
-			p.sorted[axis][at] = v[axis]
-		} else {
-			replace(p.sorted[axis], p.ring[axis][i], v[axis])
-		}
-		p.ring[axis][i] = v[axis]
+		p.axes[axis].put(i, v[axis], full)
 	}
 	p.slots[i] = slot{}
 	p.picked++
 	if p.picked < p.width {
 		return
 	}
-	middle := p.width / 2
-	x, y, z := float64(p.sorted[0][middle]), float64(p.sorted[1][middle]), float64(p.sorted[2][middle])
-	p.angle = inclination(z, math.Sqrt(float64(x*x)+float64(y*y)))
-	first := p.picked - 1 - middle
+	middle, first := p.width/2, p.picked-1-p.width/2
 	if p.picked == p.width {
 		first = 0
+		for axis := range p.axes {
+			p.axes[axis].begin()
+		}
 	}
+	x, y, z := float64(p.axes[0].median), float64(p.axes[1].median), float64(p.axes[2].median)
+	p.angle = inclination(z, math.Sqrt(float64(x*x)+float64(y*y)))
 	p.spend(first, p.picked-middle)
 }
 
@@ -163,25 +168,6 @@ func (p *posture) end() {
 	if p.picked >= p.width {
 		p.spend(p.picked-p.width/2, p.picked)
 	}
-}
-
-// replace puts b in the place of a into sorted values.
-func replace(v []int32, a, b int32) {
-	i, above := 0, len(v)
-	for above-i > 1 { // v[i] <= a
-		if m := int(uint(i+above) / 2); v[m] <= a {
-			i = m
-		} else {
-			above = m
-		}
-	}
-	for ; i+1 < len(v) && v[i+1] < b; i++ {
-		v[i] = v[i+1]
-	}
-	for ; i > 0 && v[i-1] > b; i-- {
-		v[i] = v[i-1]
-	}
-	v[i] = b
 }
 
 // at is the angle of an epoch in degrees, or NaN.

@@ -1,6 +1,9 @@
 package features
 
-import "time"
+import (
+	"sort"
+	"time"
+)
 
 // resetGap is the hole in event time after which filters begin anew. A shorter one
 // is bridged for them: they see a straight line at the nominal spacing.
@@ -26,6 +29,7 @@ type stretch struct {
 	rate   int64
 	next   int // index of the first sample that was not taken
 	open   bool
+	ends   bool  // segments end at to
 	last   int64 // time of the last sample
 	bridge Samples
 }
@@ -36,10 +40,11 @@ func (c *stretch) reset(start int64, rate uint32) {
 }
 
 // feed gives l the samples in [from, to) that it has not had. All before until are
-// in s. At to, the segment ends.
+// in s.
 func (c *stretch) feed(s Samples, from, to, until int64, l listener) {
-	for c.next < len(s.T) && s.T[c.next] < from {
-		c.next++
+	if c.next < len(s.T) && s.T[c.next] < from {
+		rest := s.T[c.next:]
+		c.next += sort.Search(len(rest), func(i int) bool { return rest[i] >= from })
 	}
 	for c.next < len(s.T) && s.T[c.next] < to {
 		i := c.next
@@ -63,7 +68,11 @@ func (c *stretch) feed(s Samples, from, to, until int64, l listener) {
 		l.take(Samples{s.T[i:j], s.X[i:j], s.Y[i:j], s.Z[i:j]}, epoch, true)
 		c.next, c.last = j, s.T[j-1]
 	}
-	if c.open && (until >= to || until-c.last > c.far) {
+	after := until // the next sample is not before
+	if c.next < len(s.T) {
+		after = s.T[c.next]
+	}
+	if c.open && (after-c.last > c.far || c.ends && until >= to) {
 		l.end()
 		c.open = false
 	}

@@ -30,18 +30,19 @@ func newTilt(s Samples) (tilt [3]float64) {
 }
 
 // inclination is the angle, in radians, above a plane of a vector that is so long
-// above and along it: the arc tangent of atan.go for a quotient, with one division
-// that counts.
+// along and above it: the arc tangent as in atan.go, but of a quotient, with one
+// division that counts, and without a branch that movement would make unforeseeable.
 func inclination(up, along float64) float64 {
-	low, high := math.Abs(up), along
-	steep := low > high
-	if steep {
-		low, high = high, low
-	}
+	size := math.Abs(up)
+	low, high := min(size, along), max(size, along)
 	if high == 0 {
 		return math.NaN()
 	}
-	k := int(float32(float32(low)/float32(high))*8 + 0.5)
+	steep := 0
+	if size > along {
+		steep = 1
+	}
+	k := int(float32(low)/float32(high)*8 + 0.5)
 	c := float64(k) / 8
 	t := (low - float64(c*high)) / (high + float64(c*low))
 	s := float64(t * t)
@@ -52,9 +53,19 @@ func inclination(up, along float64) float64 {
 	p = 1.0/7 - float64(p*s)
 	p = 1.0/5 - float64(p*s)
 	p = 1.0/3 - float64(p*s)
-	a := atanEighths[k] + (t - float64(float64(t*s)*p))
-	if steep {
-		a = math.Pi/2 - a
-	}
-	return math.Copysign(a, up)
+	rest := t - float64(float64(t*s)*p)
+	e := &inclinations[steep&1]
+	return math.Copysign(e.eighths[k]+float64(e.sign*rest), up)
 }
+
+// inclinations are atan(k/8), and the rest of them to a right angle.
+var inclinations = func() (e [2]struct {
+	sign    float64
+	eighths [len(atanEighths)]float64
+}) {
+	e[0].sign, e[1].sign = 1, -1
+	for k, a := range atanEighths {
+		e[0].eighths[k], e[1].eighths[k] = a, math.Pi/2-a
+	}
+	return e
+}()
