@@ -122,8 +122,11 @@ func (t *text) read(p []byte, have int) int {
 func (t *text) skip(p []byte) (end, have int) {
 	for {
 		have = t.read(p, 0)
-		if end = bytes.IndexByte(p[:have], '\n') + 1; end > 0 || t.err != nil {
-			return max(end, 0), have
+		if end = bytes.IndexByte(p[:have], '\n') + 1; end > 0 {
+			return end, have
+		}
+		if t.err != nil {
+			return have, have
 		}
 	}
 }
