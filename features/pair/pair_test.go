@@ -47,7 +47,7 @@ func same(a, b pair.Row) bool {
 // TestMirror: exchanging the sides changes the sign of what is right minus left,
 // exchanges what is of a side, and nothing else, to the last bit.
 func TestMirror(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range uint64(20) {
 		left, right := made(seed, 99, float64(seed%10)/10, 0), made(seed+100, 99, float64(seed%7)/7, int(seed%61)-30)
 		if seed%3 == 0 { // gaps
 			left.Put(int(seed), pair.Epoch{MAD: math.NaN()})
@@ -83,7 +83,7 @@ func TestMirror(t *testing.T) {
 func TestOrder(t *testing.T) {
 	digest := sha256.New()
 	rng := rand.New(rand.NewPCG(4, 4))
-	for seed := range uint64(10) {
+	for seed := range uint64(4) {
 		left, right := made(seed, 5, 0.5, 0), made(seed+50, 5, 0.5, 2)
 		want, ok := pair.Compute(&left, &right, pair.Right)
 		if !ok {
@@ -101,7 +101,7 @@ func TestOrder(t *testing.T) {
 			t.Fatalf("%+v\nwant %+v", got, want)
 		}
 	}
-	const golden = "5a5f108166116f75"
+	const golden = "e891e95e28dd55b2"
 	if got := fmt.Sprintf("%x", digest.Sum(nil)[:8]); got != golden {
 		t.Errorf("other bytes: %s, want %s", got, golden)
 	}
@@ -132,7 +132,7 @@ func TestNeedsBothSides(t *testing.T) {
 
 // TestLag: it is found on both sides of zero, and says that right is later.
 func TestLag(t *testing.T) {
-	for lag := -pair.MaxLag; lag <= pair.MaxLag; lag++ {
+	for lag := -pair.MaxLag; lag <= pair.MaxLag; lag += 5 {
 		left, right := made(1, 2, 0.9, 0), made(3, 2, 0.9, lag)
 		row, _ := pair.Compute(&left, &right, pair.Right)
 		if row.Lag != float64(lag) || row.LagR < 0.9 {
