@@ -71,8 +71,8 @@ type marks struct {
 
 // Bits of marks.begins beside those of its 60 seconds.
 const (
-	anew    = 1 << 63 // a recording begins with the minute
-	unknown = 1 << 62 // there is no temperature in its middle
+	anew          = 1 << 63 // a recording begins with the minute
+	noTemperature = 1 << 62 // there is no temperature in its middle
 )
 
 func newDETACH(p DETACH) *detach {
@@ -180,7 +180,7 @@ func (d *detach) marks(m int64, t *smooth) marks {
 		found.begins |= anew
 	}
 	if _, is := t.at(m*binsPerMinute + middle*binsPerMinute/60); !is {
-		found.begins |= unknown
+		found.begins |= noTemperature
 	}
 	return found
 }
@@ -268,7 +268,7 @@ func (d *detach) provisional() State {
 }
 
 func state(b [2]bout, middle marks) State {
-	if middle.begins&unknown != 0 || b[0].off != b[1].off {
+	if middle.begins&noTemperature != 0 || b[0].off != b[1].off {
 		return Unknown
 	}
 	return wornUnless(b[0].off)

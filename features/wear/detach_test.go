@@ -11,15 +11,8 @@ import (
 // nimbaldetach, which looks at the temperature four times a second and not at its
 // means of 4 s.
 func TestBoutsAgainstReference(t *testing.T) {
-	d, err := oracle.Find()
-	if err != nil {
-		t.Skipf("the references are not here: %v", err)
-	}
-	for _, name := range oracle.Sessions {
-		rec, err := d.Session(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+	d, recordings := sessions(t)
+	for name, rec := range recordings {
 		want := table(t, d, name, "nimbaldetach_nonwear")
 		start := rec.Samples.T[0]
 		minutes := int64((len(rec.Samples.T) + 1919) / 1920)

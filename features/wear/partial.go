@@ -14,6 +14,8 @@ const (
 	// most is where an acceleration is cut off, about 33 g. It is beyond any
 	// device, and squares of a second then fit 63 bits at up to 8,191 samples.
 	most = 1<<25 - 1
+	// hottest is where a temperature is cut off, so that micro-degrees fit 32 bits.
+	hottest = 1_000_000
 )
 
 // second are the sums of one second, per axis, in micro-g.
@@ -89,7 +91,7 @@ func (p *Partial) Set(start int64, s features.Samples, r features.Readings, rate
 	}
 	for i, t := range r.T {
 		b := &p.temperature[(t-start)/binNS]
-		b.sum += int64(r.MilliC[i])
+		b.sum += int64(max(-hottest, min(r.MilliC[i], hottest)))
 		b.n++
 	}
 }

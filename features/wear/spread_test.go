@@ -3,6 +3,7 @@ package wear
 import (
 	"fmt"
 	"math"
+	"sync"
 	"testing"
 
 	"github.com/wearstream/wearstream/features"
@@ -13,15 +14,8 @@ import (
 // minutes, against the standard deviations and ranges of numpy: as thresholds one
 // micro-g apart, which is how they are used.
 func TestBlocksAgainstReference(t *testing.T) {
-	d, err := oracle.Find()
-	if err != nil {
-		t.Skipf("the references are not here: %v", err)
-	}
-	for _, name := range oracle.Sessions {
-		rec, err := d.Session(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+	d, recordings := sessions(t)
+	for name, rec := range recordings {
 		minutes, hours := table(t, d, name, "block_60s"), table(t, d, name, "block_3600s_900s")
 		var b blocks
 		var p Partial
@@ -48,6 +42,34 @@ func TestBlocksAgainstReference(t *testing.T) {
 		}
 		t.Logf("%s: %d minutes and %d hours", name, len(minutes["sd_x"]), h)
 	}
+}
+
+var readSessions = sync.OnceValues(func() (map[string]*oracle.Recording, error) {
+	d, err := oracle.Find()
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]*oracle.Recording)
+	for _, name := range oracle.Sessions {
+		if all[name], err = d.Session(name); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+})
+
+// sessions are the recordings that have references of wear.
+func sessions(t *testing.T) (oracle.Data, map[string]*oracle.Recording) {
+	t.Helper()
+	d, err := oracle.Find()
+	if err != nil {
+		t.Skipf("the references are not here: %v", err)
+	}
+	all, err := readSessions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, all
 }
 
 func table(t *testing.T, d oracle.Data, name, kind string) map[string][]float64 {
