@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -73,7 +72,12 @@ func (s *axivity) head(p []byte) error {
 	if p[4] == 0x64 {
 		s.dev.Model = "Axivity AX6"
 	}
-	notes, _ := url.ParseQuery(strings.TrimRight(string(p[64:512]), " \x00\xff"))
+	end := func(c byte) bool { return c == ' ' || c == 0 || c == 0xff }
+	about := p[64:512]
+	for len(about) > 0 && end(about[len(about)-1]) {
+		about = about[:len(about)-1]
+	}
+	notes, _ := url.ParseQuery(string(about))
 	s.dev.Side = side(notes.Get("_p"))
 	return nil
 }

@@ -69,6 +69,47 @@ func BenchmarkCSV(b *testing.B) {
 	}
 }
 
+// BenchmarkNative reads devices' own files of an hour or more, made of the pages
+// of a sample.
+func BenchmarkNative(b *testing.B) {
+	for _, c := range []struct {
+		name        string
+		head, times int
+	}{
+		{"axivity-ax3-skdh-sample.cwa", cwaHeader, 12},
+		{"axivity-ax6-ggirread-testfile.cwa", cwaHeader, 30},
+		{"geneactiv-skdh-sample.bin", 0, 0},
+	} {
+		file := seed("device-samples/" + c.name)
+		if len(file) == 0 {
+			b.Skip("real recordings are missing")
+		}
+		if c.head == 0 {
+			c.head, c.times = bytes.Index(file, []byte("Recorded Data")), 400
+		}
+		whole := append(file[:c.head:c.head], bytes.Repeat(file[c.head:], c.times)...)
+		b.Run(c.name, func(b *testing.B) {
+			b.SetBytes(int64(len(whole)))
+			began, samples := processorTime(b), int64(0)
+			for b.Loop() {
+				src, err := findIn(c.name, memory(c.name, whole))
+				if err != nil {
+					b.Fatal(err)
+				}
+				r, err := scan(c.name, src, Options{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				for range r.BatchesAhead() {
+				}
+				samples += r.Samples
+			}
+			b.ReportMetric(float64(processorTime(b)-began)/float64(samples), "cpu-ns/row")
+			b.ReportMetric(float64(samples)/b.Elapsed().Seconds()/1e6, "Mrows/s")
+		})
+	}
+}
+
 // processorTime is what the process has used of all processors, ns: what a
 // machine that others use shows best.
 func processorTime(b *testing.B) int64 {
