@@ -111,18 +111,13 @@ func (c *counter) take(s Samples, traces []trace) {
 	}
 }
 
-// line is the value at d/of from a to b in g, rounded to three decimals.
+// line is the value at d/of from a to b in g, rounded to three decimals: the one
+// division is of integers, and right to the nearest milli-g, and to the even one
+// between two, wherever samples are at most 0.2 s apart.
 func line(a, b int32, d, of int64) float64 {
 	const step = perG / 1000
-	n, by := int64(a)*of+(int64(b)-int64(a))*d, step*of
-	q, r := n/by, n%by
-	if r < 0 {
-		q, r = q-1, r+by
-	}
-	if 2*r > by || 2*r == by && q&1 == 1 {
-		q++
-	}
-	return float64(q) / 1000
+	n := int64(a)*of + (int64(b)-int64(a))*d
+	return math.RoundToEven(float64(n)/float64(step*of)) / 1000
 }
 
 // point takes a sample of the grid.

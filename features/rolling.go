@@ -19,18 +19,8 @@ func (r *rolling) begin() {
 	slices.Sort(r.sorted)
 	r.median = r.sorted[len(r.sorted)/2]
 	r.below, _ = slices.BinarySearch(r.sorted, r.median)
-	r.equal = r.same()
-}
-
-// same is how many of the last values are the median.
-func (r *rolling) same() int {
-	n := 0
-	for _, v := range r.last {
-		if v == r.median {
-			n++
-		}
-	}
-	return n
+	after, _ := slices.BinarySearch(r.sorted, r.median+1)
+	r.equal = after - r.below
 }
 
 // put sets the i-th of the last values; if there was a median, it moves only when
@@ -56,26 +46,34 @@ func (r *rolling) put(i int, v int32, full bool) {
 	middle := len(r.last) / 2
 	switch {
 	case r.below > middle:
-		next := int32(math.MinInt32)
+		next, n := int32(math.MinInt32), 0
 		for _, a := range r.last {
 			if a >= r.median {
 				a = math.MinInt32
 			}
-			next = max(next, a)
+			if a > next {
+				next, n = a, 0
+			}
+			if a == next {
+				n++
+			}
 		}
-		r.median = next
-		r.equal = r.same()
-		r.below -= r.equal
+		r.median, r.equal = next, n
+		r.below -= n
 	case r.below+r.equal <= middle:
-		next := int32(math.MaxInt32)
+		r.below += r.equal
+		next, n := int32(math.MaxInt32), 0
 		for _, a := range r.last {
 			if a <= r.median {
 				a = math.MaxInt32
 			}
-			next = min(next, a)
+			if a < next {
+				next, n = a, 0
+			}
+			if a == next {
+				n++
+			}
 		}
-		r.below += r.equal
-		r.median = next
-		r.equal = r.same()
+		r.median, r.equal = next, n
 	}
 }
