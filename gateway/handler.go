@@ -17,7 +17,7 @@ type handler struct {
 func (h handler) MayPublish(thing, topic string) bool    { return ingest.KindOf(thing, topic) != "" }
 func (h handler) MaySubscribe(thing, filter string) bool { return ingest.IsCommand(thing, filter) }
 func (h handler) Connected(result string)                { h.metrics.connects.WithLabelValues(result).Inc() }
-func (h handler) Acknowledged(read time.Time)            { h.ingest.Acknowledged(read) }
+func (h handler) Acknowledged(took time.Duration)        { h.ingest.Acknowledged(took) }
 
 func (h handler) Refused(reason string) {
 	if reason == wire.ReasonPolicy { // of a topic: the only thing judged after CONNECT
@@ -31,7 +31,7 @@ func (h handler) Refused(reason string) {
 func (h handler) Publish(p mqtt.Publish) {
 	d := &delivery{msg: p}
 	h.ingest.Take(&d.Delivery, ingest.Message{
-		Thing: p.Thing, Topic: p.Topic, QoS: p.QoS, Payload: p.Payload, Oversize: (*ingest.Oversize)(p.Oversize),
+		Thing: p.Thing, Topic: p.Topic, QoS: p.QoS, Payload: p.Payload, Received: p.Read, Oversize: (*ingest.Oversize)(p.Oversize),
 	}, &d.msg)
 }
 

@@ -134,7 +134,7 @@ func (b *Bridge) acknowledge(ctx context.Context) {
 			case stored := <-d.stored:
 				if stored {
 					d.msg.Ack() // paho drops it if the connection is gone: the message comes again
-					b.ingest.Acknowledged(d.Received())
+					b.ingest.Acknowledged(time.Since(d.Received()))
 				} else {
 					d.session.end(errNotStored)
 				}

@@ -392,7 +392,7 @@ func (publishers) MaySubscribe(_, _ string) bool { return false }
 func (publishers) Publish(p mqtt.Publish)        { p.Ack() }
 func (publishers) Refused(string)                {}
 func (publishers) Connected(string)              {}
-func (publishers) Acknowledged(time.Time)        {}
+func (publishers) Acknowledged(time.Duration)    {}
 
 // Mosquitto says how many messages it dropped.
 func TestDroppedMessages(t *testing.T) {

@@ -181,7 +181,7 @@ func (s *session) take(_ paho.Client, msg paho.Message) {
 		return // paho had it in its hands; it comes again
 	}
 	d := &delivery{session: s, msg: msg, cost: int64(len(payload)) + perMessage, stored: make(chan bool, 1)}
-	m := ingest.Message{Thing: ingest.ThingOf(topic), Topic: topic, QoS: msg.Qos(), Payload: payload}
+	m := ingest.Message{Thing: ingest.ThingOf(topic), Topic: topic, QoS: msg.Qos(), Payload: payload, Received: time.Now()}
 	if len(payload) > wire.MaxPayload {
 		m.Oversize = &ingest.Oversize{Size: len(payload), SHA256: sha256.Sum256(payload)}
 		m.Payload = bytes.Clone(payload[:ingest.KeepOversized])

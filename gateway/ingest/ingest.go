@@ -93,8 +93,6 @@ func (in *Ingest) Ready(now time.Time) error { return in.health.check(now) }
 // Refused counts a message that the front turned away with its connection.
 func (in *Ingest) Refused() { in.metrics.refused.Inc() }
 
-// Acknowledged counts an acknowledgement that the front has written, to a message
-// that was read at the given time.
-func (in *Ingest) Acknowledged(read time.Time) {
-	in.metrics.ackSeconds.Observe(time.Since(read).Seconds())
-}
+// Acknowledged counts an acknowledgement that the front has written, so long after
+// the message was read.
+func (in *Ingest) Acknowledged(took time.Duration) { in.metrics.ackSeconds.Observe(took.Seconds()) }

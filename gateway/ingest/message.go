@@ -18,6 +18,7 @@ type Message struct {
 	QoS      byte
 	Payload  []byte    // ours from now on; of an oversized one the head
 	Oversize *Oversize // nil, unless the payload was too large to keep
+	Received time.Time // when all of it was here
 }
 
 // Oversize is what is known of a payload above wire.MaxPayload.
@@ -52,7 +53,7 @@ type Delivery struct {
 // after that and before the acknowledgement makes a repeat, which the processor
 // drops.
 func (in *Ingest) Take(d *Delivery, m Message, answer Answer) {
-	received := time.Now()
+	received := m.Received
 	d.in, d.answer, d.received = in, answer, received
 	kind := KindOf(m.Thing, m.Topic)
 	size := len(m.Payload)
@@ -75,7 +76,7 @@ func (in *Ingest) Take(d *Delivery, m Message, answer Answer) {
 	in.client.Produce(in.ctx, &d.rec, d.done)
 }
 
-// Received is when Take was called.
+// Received is what its message says.
 func (d *Delivery) Received() time.Time { return d.received }
 
 var (

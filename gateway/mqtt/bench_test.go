@@ -20,7 +20,7 @@ func (discard) MayPublish(string, string) bool   { return true }
 func (discard) MaySubscribe(string, string) bool { return false }
 func (discard) Publish(p Publish)                { p.Ack() }
 func (discard) Connected(string)                 {}
-func (discard) Acknowledged(time.Time)           {}
+func (discard) Acknowledged(time.Duration)       {}
 func (discard) Refused(string)                   {}
 
 // forever repeats its bytes.

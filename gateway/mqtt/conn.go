@@ -25,6 +25,7 @@ type conn struct {
 	done   chan struct{} // closed when nothing more comes from it, not even its will
 
 	due       time.Time     // the reader's deadline; zero: none
+	limit     time.Duration // for the present step, until it has read
 	keepAlive time.Duration // what may pass without a packet; 0: any time
 	session   string        // thing and client id
 	topic     string        // the last one that was allowed
@@ -55,6 +56,9 @@ func newConn(ctx context.Context, s *Server, nc, raw net.Conn, id identity, due 
 type timedReader conn
 
 func (r *timedReader) Read(p []byte) (int, error) {
+	if r.due.IsZero() && r.limit > 0 {
+		r.due = time.Now().Add(r.limit)
+	}
 	r.nc.SetReadDeadline(r.due)
 	// After the deadline was set: whoever cancels sets one after cancelling.
 	if r.ctx.Err() != nil {
@@ -63,14 +67,9 @@ func (r *timedReader) Read(p []byte) (int, error) {
 	return r.nc.Read(p)
 }
 
-// allow gives the reader's next step this time; 0: any.
-func (c *conn) allow(d time.Duration) {
-	if d == 0 {
-		c.due = time.Time{}
-	} else {
-		c.due = time.Now().Add(d)
-	}
-}
+// allow gives the reader's next step this time from its first read of the socket
+// on; 0: any. Most steps need none: what they read has come with the last.
+func (c *conn) allow(d time.Duration) { c.due, c.limit = time.Time{}, d }
 
 var errPolicy = errors.New("not allowed")
 
@@ -95,7 +94,7 @@ func (c *conn) run() {
 	unhook()
 	c.close(err)
 	if c.will != nil && err != nil && err != errShutdown {
-		c.srv.handler.Publish(Publish{Thing: c.id.thing, Topic: c.will.topic, QoS: c.will.qos, Payload: c.will.payload})
+		c.srv.handler.Publish(Publish{Thing: c.id.thing, Topic: c.will.topic, QoS: c.will.qos, Read: time.Now(), Payload: c.will.payload})
 	}
 	c.srv.unregister(c)
 }
@@ -209,7 +208,7 @@ func (c *conn) publish(h header) error {
 		c.unreserve(cost)
 		return err
 	}
-	m.read = time.Now()
+	m.Read = time.Now()
 	c.srv.handler.Publish(m)
 	return nil
 }

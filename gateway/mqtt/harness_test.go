@@ -53,10 +53,10 @@ func (m *memory) Connected(result string) {
 	}
 }
 
-func (m *memory) Acknowledged(read time.Time) {
+func (m *memory) Acknowledged(took time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.waited = append(m.waited, time.Since(read))
+	m.waited = append(m.waited, took)
 }
 
 func (m *memory) messages() []Publish {

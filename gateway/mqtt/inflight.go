@@ -96,8 +96,8 @@ func (c *conn) flush(acks []byte, read []time.Time) ([]byte, []time.Time) {
 		c.cancel(err)
 		read = read[:0]
 	}
-	for _, at := range read {
-		c.srv.handler.Acknowledged(at)
+	for now, i := time.Now(), 0; i < len(read); i++ {
+		c.srv.handler.Acknowledged(now.Sub(read[i]))
 	}
 	if again {
 		c.srv.queue.push(c) // behind the others

@@ -29,9 +29,9 @@ type Handler interface {
 	// reason is one of wire's policy, packet.
 	Refused(reason string)
 
-	// Acknowledged counts a PUBACK that was written, to a message that was read at
-	// the given time.
-	Acknowledged(read time.Time)
+	// Acknowledged counts a PUBACK that was written, so long after its message was
+	// read.
+	Acknowledged(took time.Duration)
 }
 
 // Publish is a message of a device and the way to answer it.
@@ -39,6 +39,7 @@ type Publish struct {
 	Thing string
 	Topic string
 	QoS   byte
+	Read  time.Time // when all of it was here
 
 	// Payload is the handler's to keep. Of an oversized one it is the head.
 	Payload []byte
@@ -47,7 +48,6 @@ type Publish struct {
 
 	conn *conn // nil: a will, which nobody waits for
 	seq  uint64
-	read time.Time
 }
 
 // Results of an attempt to connect beside wire's reasons.
@@ -66,7 +66,7 @@ type Oversize struct {
 // for one, after those of all its earlier messages.
 func (p *Publish) Ack() {
 	if p.conn != nil {
-		p.conn.complete(p.seq, p.read, true)
+		p.conn.complete(p.seq, p.Read, true)
 	}
 }
 
@@ -74,6 +74,6 @@ func (p *Publish) Ack() {
 // its connection is closed, so that the device sends it again.
 func (p *Publish) Close() {
 	if p.conn != nil {
-		p.conn.complete(p.seq, p.read, false)
+		p.conn.complete(p.seq, p.Read, false)
 	}
 }

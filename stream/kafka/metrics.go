@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,6 +26,7 @@ const (
 type Metrics struct {
 	produced   map[string]producing // by a topic's full name
 	rebalances *prometheus.CounterVec
+	answered   atomic.Int64 // when a broker last did, ns
 }
 
 type producing struct {
@@ -60,13 +62,21 @@ func NewMetrics(reg prometheus.Registerer, cell string) *Metrics {
 	return m
 }
 
+// OnBrokerRead serves kgo: a broker answered. It is what the records that it
+// acknowledged are timed by: the clock would be asked for each of them.
+func (m *Metrics) OnBrokerRead(_ kgo.BrokerMetadata, _ int16, _ int, _, _ time.Duration, err error) {
+	if err == nil {
+		m.answered.Store(time.Now().UnixNano())
+	}
+}
+
 // OnProduceRecordUnbuffered serves kgo: a record was acknowledged, or given up.
 func (m *Metrics) OnProduceRecordUnbuffered(r *kgo.Record, err error) {
 	p, ours := m.produced[r.Topic]
 	switch {
 	case !ours:
 	case err == nil:
-		p.seconds.Observe(max(0, time.Since(r.Timestamp).Seconds()))
+		p.seconds.Observe(max(0, time.Duration(m.answered.Load()-r.Timestamp.UnixNano()).Seconds()))
 	default:
 		p.errors.WithLabelValues(produceReason(err)).Inc()
 	}
