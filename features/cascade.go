@@ -17,8 +17,8 @@ func (c *cascade) settled(state []axes3, x, y, z float64) {
 	}
 }
 
-// filter runs the cascade over three axes, two sections at a time: their six
-// recurrences do not wait for each other.
+// filter runs the cascade over three axes, a section at a time: the three
+// recurrences do not wait for each other, and stay in registers.
 func (c *cascade) filter(state []axes3, from, to *columns) {
 	if len(state) == 0 { // no filter
 		for i := range to.x {
@@ -26,8 +26,8 @@ func (c *cascade) filter(state []axes3, from, to *columns) {
 		}
 	}
 	gain := c.gain
-	for i := 0; i < len(state); i += 2 {
-		two(&c.sections[i], &c.sections[i+1], &state[i], &state[i+1], gain, from, to)
+	for i := range state {
+		c.sections[i].filter(&state[i], gain, from, to)
 		from, gain = to, 1
 	}
 }
@@ -35,42 +35,30 @@ func (c *cascade) filter(state []axes3, from, to *columns) {
 // columns are three axes of the same length.
 type columns struct{ x, y, z []float64 }
 
-func two(p, q *section, sp, sq *axes3, gain float64, from, to *columns) {
-	b, a1, a2 := p.b, p.a1, p.a2
-	d, c1, c2 := q.b, q.a1, q.a2
-	px1, px2, py1, py2, pz1, pz2 := sp[0][0], sp[0][1], sp[1][0], sp[1][1], sp[2][0], sp[2][1]
-	qx1, qx2, qy1, qy2, qz1, qz2 := sq[0][0], sq[0][1], sq[1][0], sq[1][1], sq[2][0], sq[2][1]
+func (c *section) filter(state *axes3, gain float64, from, to *columns) {
+	b, a1, a2 := c.b, c.a1, c.a2
+	x1, x2, y1, y2, z1, z2 := state[0][0], state[0][1], state[1][0], state[1][1], state[2][0], state[2][1]
 	n := len(from.x)
 	x, y, z := from.x, from.y[:n], from.z[:n]
 	tx, ty, tz := to.x[:n], to.y[:n], to.z[:n]
 	for i := range x {
 		u := float64(gain * x[i])
-		v := u + px1
-		px1 = float64(b*u) - float64(a1*v) + px2
-		px2 = u - float64(a2*v)
-		w := v + qx1
-		qx1 = float64(d*v) - float64(c1*w) + qx2
-		qx2 = v - float64(c2*w)
-		tx[i] = w
+		v := u + x1
+		x1 = float64(b*u) + x2 - float64(a1*v)
+		x2 = u - float64(a2*v)
+		tx[i] = v
 
 		u = float64(gain * y[i])
-		v = u + py1
-		py1 = float64(b*u) - float64(a1*v) + py2
-		py2 = u - float64(a2*v)
-		w = v + qy1
-		qy1 = float64(d*v) - float64(c1*w) + qy2
-		qy2 = v - float64(c2*w)
-		ty[i] = w
+		v = u + y1
+		y1 = float64(b*u) + y2 - float64(a1*v)
+		y2 = u - float64(a2*v)
+		ty[i] = v
 
 		u = float64(gain * z[i])
-		v = u + pz1
-		pz1 = float64(b*u) - float64(a1*v) + pz2
-		pz2 = u - float64(a2*v)
-		w = v + qz1
-		qz1 = float64(d*v) - float64(c1*w) + qz2
-		qz2 = v - float64(c2*w)
-		tz[i] = w
+		v = u + z1
+		z1 = float64(b*u) + z2 - float64(a1*v)
+		z2 = u - float64(a2*v)
+		tz[i] = v
 	}
-	*sp = axes3{{px1, px2}, {py1, py2}, {pz1, pz2}}
-	*sq = axes3{{qx1, qx2}, {qy1, qy2}, {qz1, qz2}}
+	*state = axes3{{x1, x2}, {y1, y2}, {z1, z2}}
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 	"time"
-
-	"github.com/wearstream/wearstream/features/internal/elementary"
 )
 
 // spectrum are features of the power spectral density of a minute of a signal v
@@ -105,7 +103,7 @@ func (c *spectra) make(w *Window, a int) {
 		}
 		mean := sum / float64(n)
 		for i, v := range c.im {
-			c.im[i] = (v - mean) / perG
+			c.im[i] = v - mean
 		}
 	}
 	c.plan.transform(c.re, c.im)
@@ -115,7 +113,7 @@ func (c *spectra) make(w *Window, a int) {
 	}
 }
 
-// center is v in g without its mean.
+// center is v without its mean.
 func center(to []float64, v []int32) {
 	sum := int64(0)
 	for _, a := range v {
@@ -123,7 +121,7 @@ func center(to []float64, v []int32) {
 	}
 	mean := float64(sum) / float64(len(v))
 	for i, a := range v {
-		to[i] = (float64(a) - mean) / perG
+		to[i] = float64(a) - mean
 	}
 }
 
@@ -168,7 +166,7 @@ func (c *spectra) onGrid(w *Window, n int) (s Samples, whole bool) {
 // density is that of the signal that was the real (0) or the imaginary (1) part.
 func (c *spectra) density(part int, hz float64) {
 	n := len(c.re)
-	scale := 1 / float64(hz*float64(n))
+	scale := 1 / float64(float64(hz*float64(n))*(perG*perG)) // to g
 	for k := range c.power {
 		m := (n - k) % n
 		re, im := (c.re[k]+c.re[m])/2, (c.im[k]-c.im[m])/2
@@ -219,10 +217,10 @@ func (c *spectra) summary(rate int64) (v spectral) {
 	entropy := 0.0
 	for _, p := range c.power[from:to] {
 		if p /= sum; p > leastPower {
-			entropy -= float64(p * elementary.Log(p))
+			entropy -= float64(p * log2(p))
 		}
 	}
-	v.entropy = entropy / elementary.Log(float64(to-from))
+	v.entropy = entropy / log2(float64(to-from))
 	return v
 }
 
