@@ -308,3 +308,20 @@ func TestSpectrumNeedsSamples(t *testing.T) {
 		}
 	}
 }
+
+func TestColumnsBlocks(t *testing.T) {
+	for _, set := range []*Set{Ref, Offline} {
+		seen := make(map[string]bool)
+		for _, f := range set.Features {
+			if seen[f.ID] || f.ID == "" || f.Unit == "" || f.Doc == "" || f.Value == nil || len(f.Windows) == 0 {
+				t.Errorf("%s: %+v is twice there or incomplete", set.Name, f)
+			}
+			seen[f.ID] = true
+			for _, w := range f.Windows {
+				if w%EpochLength != 0 || BlockLength%w != 0 {
+					t.Errorf("%s of %s at %s: a block does not hold a whole number of such windows", f.ID, set.Name, w)
+				}
+			}
+		}
+	}
+}

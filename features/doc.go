@@ -17,7 +17,12 @@
 // correctly rounded functions are used (Sqrt, Abs, NaN, Inf). So any processor
 // gives the same bytes. Any change of a number is a new version of its set.
 //
-// The package is pure: no network, no clock, no logger, no state but the memory of
-// a Window, which is used again: nothing is allocated per sample or per window.
-// Everything may be called concurrently on different epochs and windows.
+// What looks beyond a window (filters, the rolling median, bouts) still depends on a
+// bounded interval around it, Set.Lead and Set.Trail, and is computed by a Block, 15
+// min of event time after the other: filters begin a minute before each, so a result
+// depends on nothing older, and neither on the steps in which samples came.
+//
+// The package is pure: no network, no clock, no logger, no allocation per sample; no
+// state but a Block's. Everything may be called concurrently on different epochs,
+// windows and blocks.
 package features

@@ -1,7 +1,9 @@
 package oracle
 
 import (
+	"math"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -74,4 +76,53 @@ func hold(t *testing.T, d Data, recordings []string, list []Against, rows Provid
 		t.Fatal(err)
 	}
 	log(t, report)
+}
+
+// TestFilling shows that what anglez_rm is not compared with is only what the
+// reference fills in: with the same filling, all windows agree.
+func TestFilling(t *testing.T) {
+	const step, width, second, near = 3, 51, 32, 60 * 32
+	d := data(t)
+	for _, recording := range Recordings {
+		rec, err := d.Recording(recording)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := len(rec.Samples.X) / 480 * 480
+		var median [3][]float64
+		for axis, v := range [][]int32{rec.Samples.X, rec.Samples.Y, rec.Samples.Z} {
+			var every []int32
+			for i := 0; i < n; i += step {
+				every = append(every, v[i])
+			}
+			m := make([]float64, len(every))
+			for i := width / 2; i < len(m)-width/2; i++ {
+				m[i] = float64(slices.Sorted(slices.Values(every[i-width/2 : i+width/2+1]))[width/2])
+			}
+			for _, end := range [][]float64{m[:near], m[len(m)-near-1:]} {
+				first := slices.IndexFunc(end, func(v float64) bool { return v != 0 })
+				for i := range end {
+					if end[i] == 0 {
+						end[i] = end[first]
+					}
+				}
+			}
+			median[axis] = m
+		}
+		references := tables{d.Oracle, make(map[string]*Rows)}
+		rows, err := references.table("ggir_metrics", recording, features.EpochLength)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for e, want := range rows.Columns["angle_z"] {
+			sum := 0.0
+			for i := e * 5 * second; i < (e+1)*5*second; i++ {
+				x, y, z := median[0][i/step], median[1][i/step], median[2][i/step]
+				sum += math.Atan(z/math.Sqrt(x*x+y*y)) * 180 / math.Pi
+			}
+			if got := sum / (5 * second); !(math.Abs(got-want) <= 1e-9) {
+				t.Errorf("%s, epoch %d: %g, want %g", recording, e, got, want)
+			}
+		}
+	}
 }
