@@ -135,6 +135,17 @@ func TestSide(t *testing.T) {
 	}
 }
 
+func TestE4Serial(t *testing.T) {
+	for name, want := range map[string]string{"1495437325_A00204": "A00204", "S02": "", "S_02": "", "1495437325": "", "1495437325_": ""} {
+		if got := e4Serial(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	if r := open(t, shared(t, "e4-stress-predict/native/S02"), Options{}); r.Device != (Device{Model: "Empatica E4"}) {
+		t.Errorf("%+v", r.Device)
+	}
+}
+
 // FuzzAxivity: blocks of any content, with checksums that are right, or not.
 func FuzzAxivity(f *testing.F) {
 	at := time.Date(2024, 2, 29, 23, 59, 59, 0, time.UTC)

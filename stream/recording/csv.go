@@ -47,7 +47,7 @@ func (canonicalLine) fast(p []byte, i int, out *rows) int {
 	if i < 0 {
 		return -1
 	}
-	temp, i := fastCelsius(p, i+1)
+	temp, i := out.held.celsius(p, i+1)
 	if i < 0 {
 		return -1
 	}
@@ -206,11 +206,8 @@ func fastAccel(p []byte, i int, last byte) (v int32, end int) {
 // fastCelsius is celsius for up to 2 digits before the point and 3 after it, or
 // nothing; and goes past the end of the line.
 func fastCelsius(p []byte, i int) (v int32, end int) {
-	if p[i] == '\r' {
-		i++
-	}
-	if p[i] == '\n' {
-		return noTemp, i + 1
+	if end = lineEnd(p, i); end >= 0 {
+		return noTemp, end
 	}
 	neg := p[i] == '-'
 	if neg {
@@ -224,15 +221,42 @@ func fastCelsius(p []byte, i int) (v int32, end int) {
 	if i < 0 || places > 3 {
 		return 0, -1
 	}
-	if p[i] == '\r' {
-		i++
-	}
-	if p[i] != '\n' {
-		return 0, -1
-	}
 	v = int32(whole)*1000 + int32(frac/100_000)
 	if neg {
 		v = -v
 	}
-	return v, i + 1
+	return v, lineEnd(p, i)
+}
+
+// lineEnd is where the line after p[i] begins, -1 where its line does not end there.
+func lineEnd(p []byte, i int) int {
+	if p[i] == '\r' {
+		i++
+	}
+	if p[i] != '\n' {
+		return -1
+	}
+	return i + 1
+}
+
+// held is the last temperature that fastCelsius read of up to 8 bytes: rows repeat
+// it.
+type held struct {
+	text, mask uint64 // its bytes, and which of 8 they are
+	len        int
+	milli      int32
+}
+
+// celsius is fastCelsius.
+func (h *held) celsius(p []byte, i int) (v int32, end int) {
+	w := binary.LittleEndian.Uint64(p[i:])
+	if h.len > 0 && w&h.mask == h.text {
+		return h.milli, i + h.len
+	}
+	v, end = fastCelsius(p, i)
+	if n := end - i; 0 < n && n <= 8 {
+		mask := uint64(1)<<(8*n) - 1
+		*h = held{w & mask, mask, n, v}
+	}
+	return v, end
 }

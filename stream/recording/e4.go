@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/wearstream/wearstream/stream/wire"
 )
 
 // Scale of the Empatica E4: ±2 g in steps of 1/64 g.
@@ -48,10 +50,21 @@ func (s *e4) found(name string) (source, error) {
 			s.tempRate = t.rate
 		}
 	}
+	s.device = Device{Model: "Empatica E4", Serial: e4Serial(Name(name))}
 	if s.tempRate > s.rate {
 		return nil, fmt.Errorf("open recording %s: TEMP.csv has a higher rate than ACC.csv", name)
 	}
 	return s, nil
+}
+
+// e4Serial is the serial in the name that the maker gives an export: start in
+// seconds, underline, serial.
+func e4Serial(name string) string {
+	start, serial, _ := strings.Cut(name, "_")
+	if v, _, ok := decimal([]byte(start), 0); !ok || len(start) != 10 || v < 1_000_000_000 || !wire.ValidName(serial) {
+		return ""
+	}
+	return serial
 }
 
 func (s *e4) format() string { return "Empatica E4" }

@@ -180,6 +180,12 @@ func FuzzFast(f *testing.F) {
 			if err := p.slow(bytes.TrimSuffix(line, []byte{'\r'}), &slow); err != nil {
 				t.Fatalf("%q: read, but %v", line, err)
 			}
+			var again rows
+			again.held = fast.held
+			if p.fast(b.buf, 0, &again); !reflect.DeepEqual(fast, again) {
+				t.Fatalf("%q: %+v, then %+v", line, fast, again)
+			}
+			fast.held = held{}
 			if end != len(line)+1 || !reflect.DeepEqual(fast, slow) {
 				t.Fatalf("%q: %+v, slowly %+v", line, fast, slow)
 			}
@@ -222,7 +228,7 @@ func FuzzText(f *testing.F) {
 				got.t, got.xyz, got.temp = append(got.t, r.t...), append(got.xyz, r.xyz...), append(got.temp, r.temp...)
 				return true
 			})
-			return fmt.Sprint(got, d, err)
+			return fmt.Sprint(got.t, got.xyz, got.temp, d, err)
 		}
 		var want rows
 		var d damage
@@ -243,9 +249,8 @@ func FuzzText(f *testing.F) {
 				d.skip("a", "line", l.number, err)
 			}
 		}
-		want.places = 0
 		for _, workers := range []int{1, 3} {
-			if got, want := read(workers), fmt.Sprint(want, d.told(), nil); got != want {
+			if got, want := read(workers), fmt.Sprint(want.t, want.xyz, want.temp, d.told(), nil); got != want {
 				t.Fatalf("%d workers: %.300s\nwant %.300s", workers, got, want)
 			}
 		}

@@ -86,7 +86,7 @@ func (s *geneactivCSV) fast(p []byte, i int, out *rows) int {
 			return -1
 		}
 	}
-	temp, i := fastCelsius(p, i+1)
+	temp, i := out.held.celsius(p, i+1)
 	if i < 0 {
 		return -1
 	}

@@ -10,6 +10,7 @@ type rows struct {
 	tempT  []int64 // when each was read, ns since 1970; empty: with its sample
 	places int     // most digits after the point of a time, as written
 	mv     int     // battery, millivolts; 0: not told
+	held   held
 }
 
 // noTemp is no temperature that celsius lets pass.
