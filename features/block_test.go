@@ -325,3 +325,33 @@ func TestColumnsBlocks(t *testing.T) {
 		}
 	}
 }
+
+// TestRates: every rate that a device may have, and what is defined there.
+func TestRates(t *testing.T) {
+	for _, rate := range []uint32{1_000, 3_000, 6_000, 9_990, 12_500, 19_999, 31_250, 66_700, 85_700, 97_561, 1_000_000} {
+		s, _ := wrist(75, int(rate/1000)+1)
+		for i := range s.T {
+			s.T[i] = s.T[0] + int64(i)*1_000_000_000_000/int64(rate)
+		}
+		got := make(map[string]float64)
+		for _, set := range []*Set{Ref, Offline} {
+			b := NewBlock(set, rate)
+			b.Begin(s.T[0])
+			b.Extend(s, Readings{}, math.MaxInt64, func(r *Result) {
+				for i, v := range r.Values {
+					if r.Start == s.T[0] && !math.IsNaN(v) {
+						got[set.Features[i].ID] = v
+					}
+				}
+			})
+		}
+		for id, from := range map[string]uint32{ // the lowest rate that has it
+			"hfen_c": 0, "hfen_zp": 0, "anglez_mean5": 0, "anglez_rm": 0, "counts_li_x": 0, "x_p_total": 0, "vm_mcr": 0,
+			"bfen_c": 3_000, "zc_x": 6_001, "x_p_03_08": 1_600, "x_p_08_3": 6_000, "x_p_7_12": 24_000,
+		} {
+			if v, ok := got[id]; ok != (rate >= from) {
+				t.Errorf("%s at %d mHz is %g, defined: %v", id, rate, v, ok)
+			}
+		}
+	}
+}
