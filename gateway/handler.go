@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"sync"
 	"time"
 
 	"github.com/wearstream/wearstream/gateway/ingest"
@@ -29,13 +30,30 @@ func (h handler) Refused(reason string) {
 
 // Publish makes the record of a message and the way to answer it in one piece.
 func (h handler) Publish(p mqtt.Publish) {
-	d := &delivery{msg: p}
+	d := deliveries.Get().(*delivery)
+	d.msg = p
 	h.ingest.Take(&d.Delivery, ingest.Message{
 		Thing: p.Thing, Topic: p.Topic, QoS: p.QoS, Payload: p.Payload, Received: p.Read, Oversize: (*ingest.Oversize)(p.Oversize),
-	}, &d.msg)
+	}, d)
 }
 
+// delivery is a message and its record on their way to the log.
 type delivery struct {
 	ingest.Delivery
 	msg mqtt.Publish
 }
+
+// deliveries are used again: at full speed they would be most of what the
+// collector has to do.
+var deliveries = sync.Pool{New: func() any { return new(delivery) }}
+
+// Ack answers the device. Nobody holds the record of an acknowledged message.
+func (d *delivery) Ack() {
+	d.msg.Ack()
+	*d = delivery{}
+	deliveries.Put(d)
+}
+
+// Close ends the connection. The client may still be writing a record that it has
+// given up, so that is not used again.
+func (d *delivery) Close() { d.msg.Close() }

@@ -32,7 +32,7 @@ const KeepOversized = 4 << 10
 
 // Answer is told once what became of a message. It must not block.
 type Answer interface {
-	Ack()   // the log has it
+	Ack()   // the log has it; nothing of the Delivery is used afterwards
 	Close() // the log refused it; the sender must send it again
 }
 
