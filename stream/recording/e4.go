@@ -232,17 +232,22 @@ func (t *track) time() int64 {
 
 func (t *track) spacing() int64 { return gridNS(1, t.rate) }
 
+var (
+	errThree = errors.New("not three fields")
+	errCount = errors.New("acceleration is no count")
+)
+
 // counts3 reads three counts as micro-g.
 func counts3(line []byte) (x, y, z int32, err error) {
 	var v [3]int32
 	for i := range v {
 		field, rest, found := bytes.Cut(line, []byte{','})
 		if found != (i < 2) {
-			return 0, 0, 0, errors.New("not three fields")
+			return 0, 0, 0, errThree
 		}
 		n, places, ok := decimal(bytes.TrimSpace(field), 0)
 		if !ok || places > 0 || n < -32768 || n > 32767 {
-			return 0, 0, 0, errors.New("acceleration is no count")
+			return 0, 0, 0, errCount
 		}
 		v[i] = int32(microG(n, e4LSB))
 		line = rest

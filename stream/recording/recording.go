@@ -127,7 +127,7 @@ func (r *Recording) Batches() iter.Seq2[*wire.SampleBatch, error] { return r.bat
 
 // BatchesAhead is Batches, read ahead in goroutines of its own, one of which
 // unzips and the others, as many as there are processors, parse: for a caller who
-// waits for nothing else. It holds about 100 KB for each. They have ended when
+// waits for nothing else. It holds about 250 KB for each. They have ended when
 // the loop has.
 func (r *Recording) BatchesAhead() iter.Seq2[*wire.SampleBatch, error] {
 	return r.batches(max(2, runtime.GOMAXPROCS(0)))

@@ -35,10 +35,18 @@ type block struct {
 	parsed chan struct{}
 }
 
-// fault is a line that cannot be read.
+// fault is a run of lines that cannot be read.
 type fault struct {
-	line int64 // from 1 in its block
-	err  error
+	from, to int64 // from 1 in its block
+	err      error // of the first
+}
+
+func (b *block) fault(err error) {
+	if n := len(b.faults); n > 0 && b.faults[n-1].to == b.lines-1 {
+		b.faults[n-1].to++
+		return
+	}
+	b.faults = append(b.faults, fault{b.lines, b.lines, err})
 }
 
 func newBlock() *block {
@@ -51,7 +59,7 @@ func (b *block) parse(p parser) {
 	b.lines = b.head
 	if b.long {
 		b.lines++
-		b.faults = append(b.faults, fault{b.lines, errLong})
+		b.fault(errLong)
 	}
 	for i := b.from; i < b.n; {
 		b.lines++
@@ -65,7 +73,7 @@ func (b *block) parse(p parser) {
 			continue
 		}
 		if err := p.slow(line, &b.rows); err != nil {
-			b.faults = append(b.faults, fault{b.lines, err})
+			b.fault(err)
 		}
 	}
 }
@@ -137,7 +145,9 @@ func (t *text) rows(p parser, workers int, yield func(*rows) bool) Damage {
 	line := int64(0)
 	take := func(b *block) bool {
 		for _, f := range b.faults {
-			d.skip(t.name, "line", line+f.line, f.err)
+			for i := f.from; i <= f.to; i++ {
+				d.skip(t.name, "line", line+i, f.err)
+			}
 		}
 		line += b.lines
 		return yield(&b.rows)
