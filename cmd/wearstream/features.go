@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -14,12 +16,13 @@ import (
 	"github.com/wearstream/wearstream/features"
 	"github.com/wearstream/wearstream/sink/object"
 	"github.com/wearstream/wearstream/stream/batch"
+	"github.com/wearstream/wearstream/stream/batch/page"
 	"github.com/wearstream/wearstream/stream/recording"
 )
 
 // featuresCmd turns recordings into feature Parquet.
 type featuresCmd struct {
-	Files       []string `arg:"" optional:"" name:"file" help:"Recordings: canonical CSV (.csv, .csv.gz), E4 folders or zips."`
+	Files       []string `arg:"" optional:"" name:"file" help:"Recordings: canonical CSV, Empatica E4, Axivity .cwa, GENEActiv .bin or .csv; gzipped or not."`
 	Out         string   `name:"out" short:"o" required:"" type:"path" placeholder:"DIR" help:"Folder for features/v1/... and pages/."`
 	Set         []string `name:"set" default:"core.v1" help:"Feature sets."`
 	Origin      string   `name:"origin" default:"grid" enum:"grid,first-sample" help:"Windows begin on the UTC grid, or are counted from the first sample, to compare with tools that do: grid or first-sample."`
@@ -84,7 +87,29 @@ func (c *featuresCmd) Run(ctx context.Context, e *env) error {
 	if reports == nil {
 		return usage(err)
 	}
-	return errors.Join(err, c.tell(e, reports, time.Since(began)))
+	return errors.Join(err, c.pages(reports), c.tell(e, reports, time.Since(began)))
+}
+
+// pages writes a page for each recording beside the Parquet.
+func (c *featuresCmd) pages(reports []batch.Report) error {
+	dir := filepath.Join(c.Out, "pages")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for i := range reports {
+		if reports[i].Err != nil {
+			continue
+		}
+		var b bytes.Buffer
+		if err := page.Write(&b, &reports[i]); err != nil {
+			return err
+		}
+		name := strings.ReplaceAll(reports[i].Sensor, "/", "-") + ".html"
+		if err := os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // featureStore is the folder as the place to store to.
@@ -110,6 +135,8 @@ type recordingResult struct {
 	Participant string           `json:"participant,omitempty"`
 	Side        string           `json:"side,omitempty"`
 	Format      string           `json:"format,omitempty"`
+	Device      string           `json:"device,omitempty"`
+	Serial      string           `json:"serial,omitempty"`
 	Samples     int64            `json:"samples"`
 	First       *time.Time       `json:"first,omitempty"`
 	Last        *time.Time       `json:"last,omitempty"`
@@ -132,6 +159,7 @@ func (c *featuresCmd) tell(e *env, reports []batch.Report, took time.Duration) e
 			MeasuredHz: r.MeasuredHz, Rows: r.Rows, Algos: r.Algos, Gaps: len(r.Gaps), Warning: r.Warning(),
 		}
 		if rec := r.Recording; rec != nil {
+			one.Device, one.Serial = rec.Device.Model, rec.Device.Serial
 			one.Format, one.Samples, one.First, one.Last, one.RateHz = rec.Format, rec.Samples, &rec.First, &rec.Last, float64(rec.RateMHz)/1000
 		}
 		if r.Err != nil {

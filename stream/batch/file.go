@@ -23,6 +23,8 @@ func (b *Batch) file(ctx context.Context, in Input) (rep Report) {
 		return rep
 	}
 	rep.Recording = r
+	in.side(r.Device.Side)
+	rep.Input = in
 	b.advance(func(p *Progress) { p.SamplesOf += r.Samples })
 	f := &file{Batch: b, in: in, r: r}
 	if b.cfg.FromFirst {
@@ -126,7 +128,7 @@ func (f *file) compute(ctx context.Context, s *slide) error {
 func (f *file) read(ctx context.Context, s *slide, queue chan<- *job) error {
 	send := func(blocks []*block) error {
 		for _, b := range blocks {
-			j := &job{block: b, in: f.in, origin: f.origin, seen: max(f.seen, f.time.seen), done: make(chan *result, 1)}
+			j := &job{block: b, in: f.in, rate: f.r.RateMHz, origin: f.origin, seen: max(f.seen, f.time.seen), done: make(chan *result, 1)}
 			select {
 			case f.jobs <- j:
 				queue <- j

@@ -23,7 +23,7 @@ type Sources struct {
 
 // Inputs are the recordings in the order of the manifest, Files, Left and Right,
 // each file once. What the manifest says of a recording counts before what Left and
-// Right say, and that before the words of its name.
+// Right say, that before the words of its name, and those before what the file says.
 func (s Sources) Inputs() ([]Input, error) {
 	var all []Input
 	if s.Manifest != "" {
@@ -84,8 +84,15 @@ func (in *Input) fill(s Sources) {
 	if in.Side == "" {
 		in.Side = sideOf(name)
 	}
+}
+
+// side is what the file itself says where nothing else does.
+func (in *Input) side(told string) {
+	if in.Side == "" {
+		in.Side = told
+	}
 	if in.Side == "" && in.Study != "" {
-		in.Side = "none"
+		in.Side = "none" // as an assignment says it
 	}
 }
 

@@ -42,7 +42,8 @@ func (in Input) thing() string {
 
 // timeline gathers where a recording has samples.
 type timeline struct {
-	held    window.Intervals // of time, ns since 1970
+	held    window.Intervals // of time, ns since 1970, up to half a spacing after the last sample's
+	half    int64
 	seen    int64
 	samples int64
 	took    float64 // seconds
@@ -55,6 +56,7 @@ func (t *timeline) add(p part) {
 	}
 	t.seen = max(t.seen, p.End())
 	limit := 1_500_000_000_000 / int64(p.Nominal()) // what a sample stands for at most
+	t.half = limit / 3
 	t.held.Add(uint64(p.SampleTime(0)), uint64(p.SampleTime(int(p.N)-1)+limit))
 	t.samples += int64(p.N)
 	t.took += float64(p.N) * 1000 / float64(p.RateMHz)
@@ -63,7 +65,7 @@ func (t *timeline) add(p part) {
 // gaps are those between the first and the last sample.
 func (t *timeline) gaps() (gaps []Gap) {
 	for i := 1; i < len(t.held); i++ {
-		gaps = append(gaps, Gap{time.Unix(0, int64(t.held[i-1].To)).UTC(), time.Unix(0, int64(t.held[i].From)).UTC()})
+		gaps = append(gaps, Gap{time.Unix(0, int64(t.held[i-1].To)-t.half).UTC(), time.Unix(0, int64(t.held[i].From)).UTC()})
 	}
 	return gaps
 }
@@ -74,7 +76,7 @@ func (r *Report) Warning() string {
 	if r.Recording != nil {
 		d := r.Recording.Damage
 		if d.Rows > 0 {
-			w = append(w, fmt.Sprintf("%d rows could not be read and are left out, the first: %s", d.Rows, d.First))
+			w = append(w, fmt.Sprintf("left out, since they could not be read: %d (%s); the first: %s", d.Rows, d.Where, d.First))
 		}
 		if d.End != nil {
 			w = append(w, fmt.Sprintf("it ends early, what comes before counts: %v; copy the file again from its device if it is there", d.End))

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/wearstream/wearstream/features"
 	"github.com/wearstream/wearstream/stream/window"
@@ -13,7 +12,7 @@ import (
 )
 
 // blockLength is a whole number of windows of every length.
-const blockLength = int64(15 * time.Minute)
+const blockLength = int64(features.BlockLength)
 
 // part is a batch and the times that it holds, first and last.
 type part struct {
@@ -51,6 +50,9 @@ var errBack = errors.New("time goes back")
 
 func newSlide(origin int64, sets []*features.Set) *slide {
 	s := &slide{origin: origin, blocks: map[int64]*block{}, past: math.MinInt64}
+	for _, set := range sets {
+		s.lead, s.trail = max(s.lead, int64(set.Lead)), max(s.trail, int64(set.Trail))
+	}
 	return s
 }
 
@@ -63,7 +65,7 @@ func (s *slide) touched(p part) func(yield func(int64) bool) {
 }
 
 func (s *slide) first(p part) int64 {
-	return window.AtFrom(s.origin, time.Duration(blockLength), p.from-s.trail).Start
+	return window.AtFrom(s.origin, features.BlockLength, p.from-s.trail).Start
 }
 
 // expect counts a batch, for a recording whose batches do not ascend.

@@ -14,9 +14,20 @@ import (
 type job struct {
 	*block
 	in     Input
+	rate   uint32 // the recording's nominal one, millihertz
 	origin int64
 	seen   int64 // how far the recording's time has come
 	done   chan *result
+}
+
+// sign says whose a row is and what became of its window.
+func (j *job) sign(row *wire.WindowRow) *wire.WindowRow {
+	row.Study, row.Participant, row.Side, row.Thing, row.Sensor = j.in.Study, j.in.Participant, j.in.Side, j.in.thing(), j.in.Sensor
+	row.Revision, row.Status, row.FinalReason, row.Lane = 1, wire.StatusFinal, wire.FinalComplete, wire.LaneBacklog
+	if j.seen < row.Start.Add(row.Length).UnixNano() {
+		row.FinalReason = wire.FinalEnd
+	}
+	return row
 }
 
 // result is the rows of a block, by set, and its minutes.
@@ -31,12 +42,15 @@ type worker struct {
 	sets    []*features.Set
 	schemas []*schema
 	summer  window.Summer
+	merger  window.Merger
 	batches []*wire.SampleBatch
+	sums    map[window.Key]window.Sum // of the block, where a set needs what is around windows
 }
 
 // schema is what rows of a set need.
 type schema struct {
 	form       *window.Rows
+	around     map[uint32]*features.Block // by rate; nil: windows are made of their own samples
 	columns    []string
 	enmo, temp int // of columns; -1: the set has none
 }
@@ -45,8 +59,13 @@ func newWorker(cfg Config) *worker {
 	w := &worker{sets: cfg.Sets}
 	for _, set := range cfg.Sets {
 		c := set.Columns()
-		w.schemas = append(w.schemas, &schema{window.NewRows(set), c, slices.Index(c, "enmo"), slices.Index(c, "temp_mean")})
-		w.summer.SamplesAt = append(w.summer.SamplesAt, set.SampleLengths()...)
+		s := &schema{form: window.NewRows(set), columns: c, enmo: slices.Index(c, "enmo"), temp: slices.Index(c, "temp_mean")}
+		if set.Lead > 0 || set.Trail > 0 {
+			s.around, w.sums = map[uint32]*features.Block{}, map[window.Key]window.Sum{}
+		} else {
+			w.summer.SamplesAt = append(w.summer.SamplesAt, set.SampleLengths()...)
+		}
+		w.schemas = append(w.schemas, s)
 	}
 	return w
 }
@@ -76,7 +95,48 @@ func (w *worker) compute(j *job) *result {
 			w.window(j, window.Key{Length: length, Start: at - int64(length)}, &begun, out)
 		}
 	}
+	if w.sums != nil {
+		w.around(j, out)
+	}
 	return out
+}
+
+// around makes the rows of sets that look beyond the window.
+func (w *worker) around(j *job, out *result) {
+	defer clear(w.sums)
+	if len(w.sums) == 0 {
+		return
+	}
+	w.batches = w.batches[:0]
+	for _, p := range j.parts {
+		w.batches = append(w.batches, p.SampleBatch)
+	}
+	for i, s := range w.schemas {
+		if s.around == nil {
+			continue
+		}
+		set := w.sets[i]
+		all := window.Key{Start: j.start - int64(set.Lead), Length: set.Lead + features.BlockLength + set.Trail}
+		c := w.merger.Merge(all, w.batches)
+		b := s.around[j.rate]
+		if b == nil {
+			b = features.NewBlock(set, j.rate)
+			s.around[j.rate] = b
+		}
+		b.Begin(j.start)
+		b.Extend(c.Samples, c.Readings, all.End(), func(r *features.Result) {
+			k := window.Key{Length: r.Window.Length, Start: r.Start}
+			sum, ok := w.sums[k]
+			if !ok {
+				return // no samples of its own
+			}
+			row := s.form.RowOf(k, &sum, r.Values)
+			if r.Warmup {
+				row.Flags |= wire.FlagWarmup
+			}
+			out.rows[i].Append(j.sign(row))
+		})
+	}
 }
 
 func (w *worker) window(j *job, k window.Key, begun *window.Begun, out *result) {
@@ -94,13 +154,14 @@ func (w *worker) window(j *job, k window.Key, begun *window.Begun, out *result) 
 		return // a gap and not a window
 	}
 	minute := Minute{Start: k.Start, Coverage: float32(sum.Coverage), ENMO: nan, Temp: nan}
+	if w.sums != nil {
+		w.sums[k] = sum
+	}
 	for i, s := range w.schemas {
-		row := s.form.Row(k, &sum)
-		row.Study, row.Participant, row.Side, row.Thing, row.Sensor = j.in.Study, j.in.Participant, j.in.Side, j.in.thing(), j.in.Sensor
-		row.Revision, row.Status, row.FinalReason, row.Lane = 1, wire.StatusFinal, wire.FinalComplete, wire.LaneBacklog
-		if j.seen < k.End() {
-			row.FinalReason = wire.FinalEnd
+		if s.around != nil {
+			continue
 		}
+		row := j.sign(s.form.Row(k, &sum))
 		out.rows[i].Append(row)
 		if s.enmo >= 0 {
 			minute.ENMO = row.Features[s.enmo]

@@ -34,6 +34,7 @@ var (
 	MinIO      = Part{"MinIO", "WEARSTREAM_TEST_MINIO", "deploy/local/minio start"}
 	Prometheus = Part{"Prometheus", "WEARSTREAM_TEST_PROMETHEUS", "deploy/local/prometheus start"}
 	Promtool   = Part{"promtool", "WEARSTREAM_PROMTOOL", "deploy/local/prometheus start"}
+	Browser    = Part{"Chromium", "WEARSTREAM_TEST_BROWSER", "deploy/local/browser start"}
 )
 
 // The parts that a test starts by itself.

@@ -1,0 +1,271 @@
+package batch_test
+
+import (
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wearstream/wearstream/features"
+	"github.com/wearstream/wearstream/stream"
+	"github.com/wearstream/wearstream/stream/batch"
+	"github.com/wearstream/wearstream/stream/device"
+	"github.com/wearstream/wearstream/stream/recording"
+	"github.com/wearstream/wearstream/stream/wire"
+)
+
+// table is rows by window and algo, each a line of name=value.
+type table map[string]map[string]string
+
+func (t table) add(tb testing.TB, rec arrow.Record) {
+	for i := range int(rec.NumRows()) {
+		row := map[string]string{}
+		for c, f := range rec.Schema().Fields() {
+			row[f.Name] = rec.Column(c).ValueStr(i)
+		}
+		id := row["sensor"] + " " + row["algo"] + " " + row["length_s"] + " " + row["window_start"]
+		if was, twice := t[id]; twice && was["revision"] >= row["revision"] {
+			tb.Errorf("%s: revision %s after %s", id, row["revision"], was["revision"])
+		}
+		t[id] = row
+	}
+}
+
+// memory is a store that keeps rows.
+type memory struct {
+	tb     testing.TB
+	mu     sync.Mutex
+	rows   table
+	faults map[string]error // by sensor, of Write
+}
+
+type memoryRecording struct {
+	*memory
+	sensor string
+	recs   []arrow.Record
+}
+
+func newMemory(tb testing.TB) *memory { return &memory{tb: tb, rows: table{}} }
+
+func (m *memory) Begin(name, _ string) (batch.Recording, error) {
+	return &memoryRecording{memory: m, sensor: name}, nil
+}
+
+func (m *memoryRecording) Write(rows []*wire.WindowRows) error {
+	for _, r := range rows {
+		m.recs = append(m.recs, r.Record())
+	}
+	return m.faults[m.sensor]
+}
+
+func (m *memoryRecording) Commit() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, rec := range m.recs {
+		m.rows.add(m.tb, rec)
+	}
+	return nil
+}
+
+func (m *memoryRecording) Abort() error { m.recs = nil; return nil }
+
+// run computes files and answers their rows and reports.
+func run(t testing.TB, cfg batch.Config, inputs ...batch.Input) (table, []batch.Report) {
+	t.Helper()
+	m := newMemory(t)
+	b, err := batch.New(cfg, m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reports, err := b.Run(t.Context(), inputs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.rows, reports
+}
+
+// stretch is a part of a made recording: from, in seconds after the origin, so long.
+type stretch struct {
+	from, length float64
+	hz           float64
+}
+
+var origin = time.Date(2026, 3, 1, 23, 50, 3, 0, time.UTC)
+
+// csvFile writes a recording of stretches in that order, and damage between them.
+func csvFile(t testing.TB, name string, damage string, stretches ...stretch) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := gzip.NewWriter(f)
+	fmt.Fprintln(z, "timestamp,x,y,z,temperature")
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, s := range stretches {
+		for i := range int(s.length * s.hz) {
+			at := origin.UnixMicro() + int64(1e6*(s.from+float64(i)/s.hz))
+			fmt.Fprintf(z, "%d.%06d,%.6f,%.6f,%.6f,%.2f\n", at/1e6, at%1e6,
+				float64(rng.IntN(256)-128)/64, float64(rng.IntN(256)-128)/64, float64(rng.IntN(256)-128)/64, 30+rng.Float64())
+		}
+		fmt.Fprint(z, damage)
+	}
+	if err := errors.Join(z.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// streamed plays a recording through the operator of the device topic.
+type streamed struct {
+	tb   testing.TB
+	rows table
+	log  []stream.Record
+}
+
+func (s *streamed) Read(_ context.Context, offsets []int64, yield func(stream.Record) error) error {
+	for _, at := range offsets {
+		if err := yield(s.log[at]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *streamed) Emit(topic string, _ int32, _, value []byte, headers ...stream.Header) {
+	r := stream.Record{Headers: headers}
+	if string(r.Header(wire.HeaderKind)) != wire.KindRows {
+		if strings.HasSuffix(topic, wire.TopicQuarantine) {
+			s.tb.Errorf("quarantined: %s", r.Header(wire.HeaderReason))
+		}
+		return
+	}
+	recs, err := wire.DecodeRows(value)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	for _, rec := range recs {
+		s.rows.add(s.tb, rec)
+	}
+}
+
+func streamRows(t testing.TB, set *features.Set, in batch.Input) table {
+	t.Helper()
+	s := &streamed{tb: t, rows: table{}}
+	op, err := device.New(device.Config{Cell: "main", Set: set, Memory: device.DefaultMemory}, prometheus.NewRegistry())(0, nil, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	appended := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	apply := func(kind string, value []byte) {
+		appended = appended.Add(time.Second)
+		r := stream.Record{
+			Topic: "wear.main.device.v1", Offset: int64(len(s.log)), AppendTime: appended, Key: []byte(in.Sensor), Value: value,
+			Headers: []stream.Header{{Key: wire.HeaderKind, Value: []byte(kind)}, {Key: wire.HeaderThing, Value: []byte(in.Sensor)}},
+		}
+		s.log = append(s.log, r)
+		if err := op.Apply(t.Context(), r, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if in.Study != "" {
+		a := wire.Assignment{Sensor: in.Sensor, Study: in.Study, Participant: in.Participant, Side: in.Side, At: appended}
+		value, err := json.Marshal(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		apply(wire.KindAssignment, value)
+	}
+	r, err := recording.Open(in.Path, recording.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := uint64(0)
+	for b, err := range r.Batches() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Boot, last = 1, b.Seq
+		apply(wire.KindSamples, b.Append(nil))
+	}
+	apply(wire.KindStatus, fmt.Appendf(nil, `{"kind":"end","boot":1,"last_seq":%d}`, last))
+	// Late evidence is corrected once nothing more of it comes: some ticks later.
+	for range 3 {
+		appended = appended.Add(time.Hour)
+		value, _ := json.Marshal(wire.Tick{UTC: appended.UnixMicro()})
+		apply(wire.KindTick, value)
+	}
+	if err := op.Flush(s); err != nil {
+		t.Fatal(err)
+	}
+	return s.rows
+}
+
+// TestSameAsStream: every row of a recording is, byte for byte, the one that the
+// stream hands out of it.
+func TestSameAsStream(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		path string
+		back bool
+		not  []string // columns that may differ
+	}{
+		{name: "whole", path: csvFile(t, "whole.csv.gz", "", stretch{0, 1900, 32})},
+		{name: "gaps and damage", path: csvFile(t, "gaps.csv.gz", "nonsense\n1,2\n", stretch{0, 100.5, 32}, stretch{103.2, 611, 32}, stretch{4000, 700, 32}, stretch{90_000, 64, 32})},
+		{name: "drift", path: csvFile(t, "drift.csv.gz", "", stretch{0, 1000, 25}, stretch{1000, 500, 25.9})},
+		{name: "short", path: csvFile(t, "short.csv.gz", "", stretch{0, 0.4, 32})},
+		// Where a clock is set back the stream says so in more revisions.
+		{name: "clock set back", path: csvFile(t, "back.csv.gz", "", stretch{0, 2000, 32}, stretch{700.01, 1500, 32}, stretch{-3000, 100, 32}), back: true,
+			not: []string{"revision", "status", "final_reason"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := batch.Input{Path: c.path, Sensor: "w1", Study: "ST01", Participant: "P-1", Side: "left"}
+			want := streamRows(t, features.Core, in)
+			got, reports := run(t, batch.Config{Workers: 3}, in)
+			if reports[0].Err != nil || reports[0].Back != c.back {
+				t.Fatalf("report: %v, back %t", reports[0].Err, reports[0].Back)
+			}
+			equal(t, got, want, c.not...)
+		})
+	}
+}
+
+// equal compares tables, but for some columns.
+func equal(t *testing.T, got, want table, not ...string) {
+	t.Helper()
+	faults := 0
+	for _, id := range slices.Sorted(maps.Keys(want)) {
+		if got[id] == nil {
+			t.Errorf("%s is missing", id)
+			faults++
+			continue
+		}
+		for name, w := range want[id] {
+			if g := got[id][name]; g != w && !slices.Contains(not, name) {
+				t.Errorf("%s %s: %s, the stream says %s", id, name, g, w)
+				faults++
+			}
+		}
+		if faults > 20 {
+			t.FailNow()
+		}
+	}
+	if len(got) != len(want) || len(got) == 0 {
+		t.Errorf("%d rows, the stream has %d", len(got), len(want))
+	}
+	t.Logf("%d rows are the same", len(want))
+}

@@ -1,0 +1,189 @@
+// Package page draws a recording as one HTML file for people: what it is, when there
+// is data, how much its wearer moved, how warm it was, what was left out and why.
+//
+// A page stands alone: no script, no other file, no network; times are UTC. It is
+// readable in print and in grey. It is a function of the report.
+package page
+
+import (
+	"cmp"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/wearstream/wearstream/stream/batch"
+)
+
+//go:embed page.html
+var text string
+
+var form = template.Must(template.New("page").Funcs(template.FuncMap{
+	"utc": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") },
+}).Parse(text))
+
+// most is how many gaps are told one by one.
+const most = 40
+
+// Write writes the page of a recording that was computed.
+func Write(w io.Writer, r *batch.Report) error {
+	v := view{Report: r, Sides: cmp.Or(r.Side, "not told"), Gaps: r.Gaps[:min(len(r.Gaps), most)], More: max(len(r.Gaps)-most, 0)}
+	rec := r.Recording
+	v.Span = rec.Last.Sub(rec.First).Round(time.Second).String()
+	v.NominalHz, v.Scale = float64(rec.RateMHz)/1000, "micro-g"
+	if rec.LSBPerG > 0 {
+		v.Scale = fmt.Sprintf("%d counts per g", rec.LSBPerG)
+	}
+	for _, g := range r.Gaps {
+		v.lost += g.To.Sub(g.From)
+	}
+	v.Missing = v.lost.Round(time.Millisecond).String()
+	v.scales(r.Minutes)
+	v.Panels = panels(rec.First, rec.Last)
+	for i := range v.Panels {
+		v.Panels[i].draw(&v, r.Minutes)
+	}
+	if err := form.Execute(w, &v); err != nil {
+		return fmt.Errorf("write page of %s: %w", r.Sensor, err)
+	}
+	return nil
+}
+
+// view is what the template sees.
+type view struct {
+	*batch.Report
+	Sides, Span, Scale string
+	NominalHz          float64
+	Gaps               []batch.Gap
+	More               int
+	Missing            string
+	TopMG              float64 // of the activity's axis
+	Cold, Warm         float64 // of the temperature's axis, degC
+	HasTemp            bool
+	Panels             []panel
+
+	lost time.Duration
+}
+
+// scales are the same for all panels, so that days can be compared.
+func (v *view) scales(minutes []batch.Minute) {
+	v.Cold, v.Warm = math.Inf(1), math.Inf(-1)
+	for _, m := range minutes {
+		if e := float64(m.ENMO); e == e {
+			v.TopMG = max(v.TopMG, 1000*e)
+		}
+		if t := float64(m.Temp); t == t {
+			v.Cold, v.Warm, v.HasTemp = min(v.Cold, t), max(v.Warm, t), true
+		}
+	}
+	v.TopMG = max(100, 100*math.Ceil(v.TopMG/100))
+	v.Cold, v.Warm = math.Floor(v.Cold), math.Ceil(v.Warm)
+	if v.Cold == v.Warm {
+		v.Warm++
+	}
+}
+
+// panel is a stretch of time: a UTC day, or all of a recording of less.
+type panel struct {
+	Title                 string
+	Activity, Temperature string // SVG path data
+	Runs                  []run
+	Ticks                 []tick
+
+	from, to time.Time
+}
+
+// run is neighbouring minutes of alike coverage.
+type run struct {
+	X, Width float64
+	Class    string
+}
+
+type tick struct {
+	X     float64
+	Label string
+}
+
+// width of a panel, and heights of its parts, in units of the drawing.
+const (
+	width        = 1000.
+	activityHigh = 80.
+	tempHigh     = 40.
+)
+
+func panels(first, last time.Time) (all []panel) {
+	first, last = first.UTC(), last.UTC()
+	if last.Sub(first) <= 24*time.Hour {
+		from := first.Truncate(time.Hour)
+		title := first.Format(time.DateOnly)
+		if end := last.Format(time.DateOnly); end != title {
+			title += " to " + end
+		}
+		return []panel{{Title: title, from: from, to: last.Truncate(time.Hour).Add(time.Hour)}}
+	}
+	const day = 24 * time.Hour
+	for from := first.Truncate(day); !from.After(last); from = from.Add(day) {
+		all = append(all, panel{Title: from.Format("Monday 2006-01-02"), from: from, to: from.Add(day)})
+	}
+	return all
+}
+
+func (p *panel) x(ns int64) float64 {
+	return width * float64(ns-p.from.UnixNano()) / float64(p.to.Sub(p.from))
+}
+
+func (p *panel) draw(v *view, minutes []batch.Minute) {
+	hours := int(p.to.Sub(p.from) / time.Hour)
+	step := max(1, hours/12)
+	for h := 0; h <= hours; h += step {
+		at := p.from.Add(time.Duration(h) * time.Hour)
+		p.Ticks = append(p.Ticks, tick{p.x(at.UnixNano()), at.Format("15:04")})
+	}
+	var activity, temp strings.Builder
+	lastTemp := int64(math.MinInt64)
+	for _, m := range minutes {
+		end := m.Start + int64(time.Minute)
+		if end <= p.from.UnixNano() || m.Start >= p.to.UnixNano() {
+			continue
+		}
+		x, next := p.x(m.Start), p.x(end)
+		if e := 1000 * float64(m.ENMO); e == e {
+			fmt.Fprintf(&activity, "M%.2f %.1fV%.1fH%.2fV%.1fz", x, activityHigh, activityHigh*(1-e/v.TopMG), next, activityHigh)
+		}
+		if t := float64(m.Temp); t == t {
+			pen := byte('L')
+			if m.Start != lastTemp+int64(time.Minute) {
+				pen = 'M'
+			}
+			lastTemp = m.Start
+			fmt.Fprintf(&temp, "%c%.2f %.1fH%.2f", pen, x, tempHigh*(v.Warm-t)/(v.Warm-v.Cold), next)
+		}
+		p.run(x, next, class(m.Coverage))
+	}
+	p.Activity, p.Temperature = activity.String(), temp.String()
+}
+
+// class names a minute's coverage as flags do.
+func class(coverage float32) string {
+	switch {
+	case coverage < 0.5:
+		return "few"
+	case coverage < 0.8:
+		return "part"
+	}
+	return "full"
+}
+
+func (p *panel) run(from, to float64, class string) {
+	if n := len(p.Runs); n > 0 {
+		r := &p.Runs[n-1]
+		if r.Class == class && math.Abs(r.X+r.Width-from) < 1e-6 {
+			r.Width = to - r.X
+			return
+		}
+	}
+	p.Runs = append(p.Runs, run{from, to - from, class})
+}
