@@ -25,7 +25,7 @@ type conn struct {
 	done   chan struct{} // closed when nothing more comes from it, not even its will
 
 	due       time.Time     // the reader's deadline; zero: none
-	limit     time.Duration // for the present step, until it has read
+	limit     time.Duration // for the present step, from its first read on
 	keepAlive time.Duration // what may pass without a packet; 0: any time
 	session   string        // thing and client id
 	topic     string        // the last one that was allowed
@@ -187,7 +187,7 @@ func (c *conn) publish(h header) error {
 		return err
 	}
 	oversize := p.size > c.srv.cfg.MaxPayload
-	cost := int32(p.size + perMessage)
+	cost := int32(weight(p.size) + perMessage)
 	if oversize {
 		cost = oversized + perMessage
 	}
@@ -202,7 +202,7 @@ func (c *conn) publish(h header) error {
 	if oversize {
 		m.Payload, m.Oversize, err = drain(c.br, p.size)
 	} else {
-		m.Payload, err = readBody(c.br, p.size)
+		m.Payload, err = readPayload(c.br, p.size)
 	}
 	if err != nil {
 		c.unreserve(cost)

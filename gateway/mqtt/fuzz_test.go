@@ -27,7 +27,7 @@ func readPacket(r *bufio.Reader, connected bool) (h header, body any, err error)
 		if p.size > 100 {
 			m.Payload, m.Oversize, err = drain(r, p.size)
 		} else {
-			m.Payload, err = readBody(r, p.size)
+			m.Payload, err = readPayload(r, p.size)
 		}
 		return h, m, err
 	}

@@ -33,7 +33,9 @@ func (m *memory) MaySubscribe(thing, filter string) bool {
 
 func (m *memory) Publish(p Publish) {
 	m.mu.Lock()
-	m.got = append(m.got, p)
+	kept := p
+	kept.Payload = bytes.Clone(p.Payload) // an acknowledgement gives it back
+	m.got = append(m.got, kept)
 	m.mu.Unlock()
 	if m.auto {
 		p.Ack()

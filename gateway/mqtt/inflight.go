@@ -45,8 +45,9 @@ func (c *conn) wait(ctx context.Context, n int) error {
 }
 
 // complete ends a message: acknowledged if ok, else with the connection. It must
-// neither block nor write, for the log's client calls it.
-func (c *conn) complete(seq uint64, read time.Time, ok bool) {
+// neither block nor write, for the log's client calls it. It reports whether it was
+// the first answer.
+func (c *conn) complete(seq uint64, read time.Time, ok bool) bool {
 	c.mu.Lock()
 	cost := c.ring.complete(seq, read, ok)
 	popped, flush := false, false
@@ -58,7 +59,7 @@ func (c *conn) complete(seq uint64, read time.Time, ok bool) {
 	c.mu.Unlock()
 
 	if cost == 0 {
-		return // answered before
+		return false // answered before
 	}
 	c.srv.give(cost)
 	if popped {
@@ -70,6 +71,7 @@ func (c *conn) complete(seq uint64, read time.Time, ok bool) {
 	if !ok {
 		c.cancel(errNotStored)
 	}
+	return true
 }
 
 // flush writes what is acknowledged at the head in one call. acks and read are

@@ -151,7 +151,7 @@ func TestAnswersAfterTheConnectionDied(t *testing.T) {
 		}
 		d.nc.Close()
 		synctest.Wait()
-		if n := b.s.InFlight(); n != 3*(3+perMessage) {
+		if n := b.s.InFlight(); n != 3*(small+perMessage) {
 			t.Errorf("%d bytes in flight; what the log's client holds must count", n)
 		}
 		m := b.messages()

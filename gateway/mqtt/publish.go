@@ -41,7 +41,7 @@ type Publish struct {
 	QoS   byte
 	Read  time.Time // when all of it was here
 
-	// Payload is the handler's to keep. Of an oversized one it is the head.
+	// Payload is the handler's until it calls Ack. Of an oversized one it is the head.
 	Payload []byte
 	// Oversize describes a payload that was too large to keep; nil for all others.
 	Oversize *Oversize
@@ -63,10 +63,11 @@ type Oversize struct {
 }
 
 // Ack says that the message is stored. The device gets its PUBACK, if it asked
-// for one, after those of all its earlier messages.
+// for one, after those of all its earlier messages. Of several calls the first
+// counts.
 func (p *Publish) Ack() {
-	if p.conn != nil {
-		p.conn.complete(p.seq, p.Read, true)
+	if p.conn != nil && p.conn.complete(p.seq, p.Read, true) {
+		free(p.Payload)
 	}
 }
 

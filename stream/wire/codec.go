@@ -54,12 +54,14 @@ func (b *SampleBatch) decode(p []byte) error {
 // known numbers with another wire type are skipped, the last scalar wins.
 func (b *SampleBatch) unmarshal(p []byte) error {
 	for len(p) > 0 {
-		num, typ, n := protowire.ConsumeTag(p)
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		if num > protowire.MaxValidNumber {
-			return fmt.Errorf("field number %d is none", num)
+		num, typ, n := protowire.Number(p[0]>>3), protowire.Type(p[0]&7), 1
+		if p[0] >= 0x80 || num == 0 { // not one of the small numbers that all our fields but one have
+			if num, typ, n = protowire.ConsumeTag(p); n < 0 {
+				return protowire.ParseError(n)
+			}
+			if num > protowire.MaxValidNumber {
+				return fmt.Errorf("field number %d is none", num)
+			}
 		}
 		p = p[n:]
 		used, err := b.field(num, typ, p)
