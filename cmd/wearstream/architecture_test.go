@@ -29,6 +29,8 @@ func TestImportRules(t *testing.T) {
 		{"stream/device", module + "stream/kafka", "an operator is given its records; it does not fetch"},
 		{"stream/device", "github.com/twmb", "an operator is given its records; it does not fetch"},
 		{"stream/processor", module + "features", "the loop runs any operator"},
+		{"stream/batch", module + "sink", "a batch hands out rows; who stores them is told by the command"},
+		{"stream/batch", module + "stream/kafka", "a batch needs no log"},
 		{"gateway", module + "sink", "the gateway writes to the log and to nothing else"},
 		{"gateway", module + "features", "the gateway looks at the envelope only"},
 		{"gateway/bridge", module + "gateway/mqtt", "a bridge is in front of no port of ours"},

@@ -55,6 +55,11 @@ func (u *upProcess) stored(sensor string, length time.Duration, start time.Time)
 	if err != nil {
 		return nil, err
 	}
+	return oracleRows(text, columns, start)
+}
+
+// oracleRows reads TSV of the milliseconds of window_start and columns.
+func oracleRows(text string, columns []string, start time.Time) (*oracle.Rows, error) {
 	r := csv.NewReader(strings.NewReader(text))
 	r.Comma = '\t'
 	lines, err := r.ReadAll()

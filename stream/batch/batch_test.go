@@ -269,3 +269,126 @@ func equal(t *testing.T, got, want table, not ...string) {
 	}
 	t.Logf("%d rows are the same", len(want))
 }
+
+// TestSameWithAnyWorkers: how many work on it, and what is computed beside, changes
+// nothing; of no set.
+func TestSameWithAnyWorkers(t *testing.T) {
+	a := csvFile(t, "a.csv.gz", "bad\n", stretch{0, 2500, 32}, stretch{2600, 1000, 32})
+	b := csvFile(t, "b.csv.gz", "", stretch{0, 4000, 25})
+	inputs := []batch.Input{{Path: a, Sensor: "a"}, {Path: b, Sensor: "b", Side: "left"}}
+	all := []*features.Set{features.Core, features.Ref, features.Offline}
+	want := table{}
+	for _, set := range all {
+		for _, in := range inputs {
+			one, _ := run(t, batch.Config{Sets: []*features.Set{set}, Workers: 1}, in)
+			maps.Copy(want, one)
+		}
+	}
+	got, _ := run(t, batch.Config{Sets: all, Workers: 4}, inputs...)
+	equal(t, got, want)
+	for id, row := range got { // of other sets
+		for name, v := range row {
+			if _, own := want[id][name]; !own && v != "(null)" {
+				t.Errorf("%s: %s is %s, a column of another set", id, name, v)
+			}
+		}
+	}
+	for _, set := range all {
+		has := false
+		for _, row := range got {
+			has = has || row["algo"] == set.Algo() && slices.ContainsFunc(set.Columns(), func(c string) bool { return row[c] != "(null)" && row[c] != "" })
+		}
+		if !has {
+			t.Errorf("no value of %s", set.Name)
+		}
+	}
+}
+
+// TestFromFirst: windows that are counted from the first sample are those of the grid
+// of the same recording moved onto it, but for their times and digests.
+func TestFromFirst(t *testing.T) {
+	in := batch.Input{Path: csvFile(t, "a.csv.gz", "", stretch{0, 2000, 32}, stretch{2100.5, 300, 32}), Sensor: "a"}
+	sets := []*features.Set{features.Core, features.Ref}
+	onGrid := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+	want, _ := run(t, batch.Config{Sets: sets, Reader: recording.Options{Start: &onGrid}}, in)
+	got, _ := run(t, batch.Config{Sets: sets, FromFirst: true}, in)
+	moved := table{}
+	const form = "2006-01-02 15:04:05.999999999"
+	for _, row := range got {
+		at, err := time.Parse(form, strings.TrimSuffix(row["window_start"], "Z"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		row["window_start"] = at.Add(onGrid.Sub(origin)).Format(form) + "Z"
+		moved["a "+row["algo"]+" "+row["length_s"]+" "+row["window_start"]] = row
+	}
+	equal(t, moved, want, "input_digest")
+}
+
+// TestFaults: a file that cannot be read, or not be stored, fails alone; of a damaged
+// one everything that can be read counts.
+func TestFaults(t *testing.T) {
+	good := csvFile(t, "good.csv.gz", "", stretch{0, 1000, 32})
+	cut := csvFile(t, "cut.csv.gz", "", stretch{0, 3000, 32})
+	if err := os.Truncate(cut, 200_000); err != nil {
+		t.Fatal(err)
+	}
+	none := filepath.Join(t.TempDir(), "none.csv")
+	if err := os.WriteFile(none, []byte("timestamp,x,y,z,temperature\nno row\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := newMemory(t)
+	full := errors.New("disk full")
+	m.faults = map[string]error{"full": full}
+	var last batch.Progress
+	b, err := batch.New(batch.Config{Workers: 2}, m, func(p batch.Progress) { last = p })
+	if err != nil {
+		t.Fatal(err)
+	}
+	reports, err := b.Run(t.Context(), []batch.Input{
+		{Path: none, Sensor: "none"}, {Path: good, Sensor: "full"}, {Path: good, Sensor: "good"}, {Path: cut, Sensor: "cut"}, {Path: "nowhere.csv", Sensor: "nowhere"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reports[0].Err == nil || !errors.Is(reports[1].Err, full) || reports[2].Err != nil || reports[3].Err != nil || !errors.Is(reports[4].Err, os.ErrNotExist) {
+		for _, r := range reports {
+			t.Errorf("%s: %v", r.Sensor, r.Err)
+		}
+	}
+	if w := reports[3].Warning(); !strings.Contains(w, "ends early") || reports[2].Warning() != "" {
+		t.Errorf("warnings %q and %q", w, reports[2].Warning())
+	}
+	sensors := map[string]int{}
+	for _, row := range m.rows {
+		sensors[row["sensor"]]++
+	}
+	if sensors["good"] != int(reports[2].Rows["core.v1"]) || sensors["good"] < 200 || sensors["cut"] < 50 || len(sensors) != 2 {
+		t.Errorf("rows by sensor: %v", sensors)
+	}
+	if last.FilesDone != 5 || last.Files != 5 || last.Samples == 0 {
+		t.Errorf("progress at the end: %+v", last)
+	}
+}
+
+// TestCancel: a run that is cut short stores nothing of what it had begun, and says so.
+func TestCancel(t *testing.T) {
+	path := csvFile(t, "a.csv.gz", "", stretch{0, 8000, 32})
+	ctx, stop := context.WithCancel(t.Context())
+	m := newMemory(t)
+	b, err := batch.New(batch.Config{Workers: 2}, m, func(p batch.Progress) {
+		if p.Samples > 0 {
+			stop()
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reports, err := b.Run(ctx, []batch.Input{{Path: path, Sensor: "a"}, {Path: path, Sensor: "b"}, {Path: path, Sensor: "c"}})
+	if !errors.Is(err, context.Canceled) || len(reports) != 3 || !errors.Is(reports[2].Err, context.Canceled) {
+		t.Errorf("%v, %+v", err, reports)
+	}
+	if len(m.rows) != 0 {
+		t.Errorf("%d rows were stored", len(m.rows))
+	}
+}

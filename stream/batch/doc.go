@@ -12,7 +12,8 @@
 //
 // status is final, revision 1, lane backlog; final_reason is what the stream says
 // after the device's end: complete, or end where the recording ended in the window.
-// Thing and sensor are the recording's name. Study, participant and side are those
+// Rows of several sets have one schema, the columns of all of them; those of another
+// set are NULL. Thing and sensor are the recording's name. Study, participant and side are those
 // of the Input, empty where it has none.
 //
 // # Promises

@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"errors"
+	"iter"
 	"math"
 	"time"
 
@@ -26,7 +27,7 @@ func (b *Batch) file(ctx context.Context, in Input) (rep Report) {
 	in.side(r.Device.Side)
 	rep.Input = in
 	b.advance(func(p *Progress) { p.SamplesOf += r.Samples })
-	f := &file{Batch: b, in: in, r: r}
+	f := &file{Batch: b, in: in, rate: r.RateMHz, batches: r.Batches()}
 	if b.cfg.FromFirst {
 		f.origin = r.First.UnixNano()
 	}
@@ -56,7 +57,8 @@ func (b *Batch) file(ctx context.Context, in Input) (rep Report) {
 type file struct {
 	*Batch
 	in      Input
-	r       *recording.Recording
+	rate    uint32 // nominal, millihertz
+	batches iter.Seq2[*wire.SampleBatch, error]
 	origin  int64
 	seen    int64 // how far its time comes, where that is known already
 	time    timeline
@@ -81,7 +83,7 @@ func (f *file) count(ctx context.Context, s *slide) error {
 
 // parts reads the recording.
 func (f *file) parts(ctx context.Context, yield func(part) error) error {
-	for b, err := range f.r.Batches() {
+	for b, err := range f.batches {
 		if err == nil {
 			err = context.Cause(ctx)
 		}
@@ -128,7 +130,7 @@ func (f *file) compute(ctx context.Context, s *slide) error {
 func (f *file) read(ctx context.Context, s *slide, queue chan<- *job) error {
 	send := func(blocks []*block) error {
 		for _, b := range blocks {
-			j := &job{block: b, in: f.in, rate: f.r.RateMHz, origin: f.origin, seen: max(f.seen, f.time.seen), done: make(chan *result, 1)}
+			j := &job{block: b, in: f.in, rate: f.rate, origin: f.origin, seen: max(f.seen, f.time.seen), done: make(chan *result, 1)}
 			select {
 			case f.jobs <- j:
 				queue <- j

@@ -41,6 +41,8 @@ type result struct {
 type worker struct {
 	sets    []*features.Set
 	schemas []*schema
+	columns []string  // of all sets: one schema, so that readers need no option
+	wide    []float32 // a row's
 	summer  window.Summer
 	merger  window.Merger
 	batches []*wire.SampleBatch
@@ -50,20 +52,28 @@ type worker struct {
 // schema is what rows of a set need.
 type schema struct {
 	form       *window.Rows
+	at         []int                      // of its columns in those of all sets
 	around     map[uint32]*features.Block // by rate; nil: windows are made of their own samples
-	columns    []string
-	enmo, temp int // of columns; -1: the set has none
+	enmo, temp int                        // of its columns; -1: the set has none
 }
 
 func newWorker(cfg Config) *worker {
 	w := &worker{sets: cfg.Sets}
 	for _, set := range cfg.Sets {
 		c := set.Columns()
-		s := &schema{form: window.NewRows(set), columns: c, enmo: slices.Index(c, "enmo"), temp: slices.Index(c, "temp_mean")}
+		s := &schema{form: window.NewRows(set), enmo: slices.Index(c, "enmo"), temp: slices.Index(c, "temp_mean")}
 		if set.Lead > 0 || set.Trail > 0 {
 			s.around, w.sums = map[uint32]*features.Block{}, map[window.Key]window.Sum{}
 		} else {
 			w.summer.SamplesAt = append(w.summer.SamplesAt, set.SampleLengths()...)
+		}
+		for _, name := range c {
+			at := slices.Index(w.columns, name)
+			if at < 0 {
+				at = len(w.columns)
+				w.columns = append(w.columns, name)
+			}
+			s.at = append(s.at, at)
 		}
 		w.schemas = append(w.schemas, s)
 	}
@@ -81,8 +91,8 @@ func (w *worker) run(jobs <-chan *job) func() {
 // compute makes the rows of a block: windows as they become due, by end and length.
 func (w *worker) compute(j *job) *result {
 	out := &result{rows: make([]*wire.WindowRows, len(w.sets))}
-	for i, s := range w.schemas {
-		out.rows[i] = wire.NewWindowRows(wire.WindowSchema(s.columns))
+	for i := range out.rows {
+		out.rows[i] = wire.NewWindowRows(wire.WindowSchema(w.columns))
 	}
 	w.summer.Origin = j.origin
 	var begun window.Begun
@@ -134,7 +144,7 @@ func (w *worker) around(j *job, out *result) {
 			if r.Warmup {
 				row.Flags |= wire.FlagWarmup
 			}
-			out.rows[i].Append(j.sign(row))
+			out.rows[i].Append(w.widen(s, j.sign(row)))
 		})
 	}
 }
@@ -162,13 +172,13 @@ func (w *worker) window(j *job, k window.Key, begun *window.Begun, out *result) 
 			continue
 		}
 		row := j.sign(s.form.Row(k, &sum))
-		out.rows[i].Append(row)
 		if s.enmo >= 0 {
 			minute.ENMO = row.Features[s.enmo]
 		}
 		if s.temp >= 0 {
 			minute.Temp = row.Features[s.temp]
 		}
+		out.rows[i].Append(w.widen(s, row))
 	}
 	switch k.Length {
 	case time.Minute:
@@ -176,6 +186,25 @@ func (w *worker) window(j *job, k window.Key, begun *window.Begun, out *result) 
 	case features.EpochLength:
 		out.samples += int64(sum.N)
 	}
+}
+
+// widen gives a row the columns of all sets.
+func (w *worker) widen(s *schema, row *wire.WindowRow) *wire.WindowRow {
+	if len(w.sets) == 1 {
+		return row
+	}
+	if w.wide == nil {
+		w.wide = make([]float32, len(w.columns))
+	}
+	for i := range w.wide {
+		w.wide[i] = nan
+	}
+	for i, at := range s.at {
+		w.wide[at] = row.Features[i]
+	}
+	wide := *row
+	wide.Features = w.wide
+	return &wide
 }
 
 var nan = float32(math.NaN())
