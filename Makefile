@@ -40,9 +40,9 @@ audit:
 oracle: parts
 	WEARSTREAM_PARTS_REQUIRED=1 $(GO) test -count=1 -v -run 'TestOracle|TestKernels' ./features/oracle ./cmd/wearstream
 
-## bench: ns/sample of the kernels, samples/s end to end
+## bench: ns/sample of the kernels, hours/s of files, samples/s end to end
 bench: parts
-	$(GO) test -run '^$$' -bench . -benchmem ./features ./stream/wire ./stream/device ./gateway/mqtt
+	$(GO) test -run '^$$' -bench . -benchmem ./features ./stream/wire ./stream/device ./stream/batch ./gateway/mqtt
 	WEARSTREAM_PARTS_REQUIRED=1 TEST_DEVICES=200 $(GO) test -count=1 -v -run 'TestDevicesAtOnce' ./cmd/wearstream
 
 ## versus: the gateway against Mosquitto and Telegraf, and the processor, on a Kafka of its own; see loadtest/versus

@@ -115,8 +115,12 @@ func (c *featuresCmd) pages(reports []batch.Report) error {
 // featureStore is the folder as the place to store to.
 type featureStore struct{ *object.Recordings }
 
-func (r featureStore) Begin(name, set string) (batch.Recording, error) {
-	return r.Recordings.Begin(name, set)
+func (r featureStore) Begin(in batch.Input, set string) (batch.Recording, error) {
+	source, err := filepath.Abs(in.Path)
+	if err != nil {
+		return nil, err
+	}
+	return r.Recordings.Begin(in.Sensor, set, source)
 }
 
 // featuresResult is what --json prints.

@@ -20,7 +20,8 @@ import (
 
 // Recordings is a folder of features that were computed without a log: the same
 // files as the sink's, below features/v1, named after the recording and the set.
-// What they say of their cut is the recording, as log, and the numbers of its rows.
+// What they say of their cut is the recording, as log, the file that it was read from,
+// as topic, and the numbers of its rows.
 //
 // Begin, and Write of different recordings, may be called concurrently.
 type Recordings struct {
@@ -49,19 +50,21 @@ func (r *Recordings) Close() error {
 type Recording struct {
 	*Recordings
 	name, set string
+	source    string
 	temp      string   // folder
 	keys      []string // of the files in it
 	rows      int64
 	writes    int
 }
 
-// Begin starts with the rows of a recording by a set.
-func (r *Recordings) Begin(name, set string) (*Recording, error) {
+// Begin starts with the rows of a recording by a set. source is what it was read from:
+// rows of another source take no place of these.
+func (r *Recordings) Begin(name, set, source string) (*Recording, error) {
 	temp, err := os.MkdirTemp(filepath.Join(r.dir, tempDir), "rows-*")
 	if err != nil {
 		return nil, fmt.Errorf("begin features of %s: %w", name, err)
 	}
-	return &Recording{Recordings: r, name: escape(name), set: set, temp: temp}, nil
+	return &Recording{Recordings: r, name: escape(name), set: set, source: source, temp: temp}, nil
 }
 
 // Write stores rows, which it takes out of what collected them.
@@ -93,7 +96,7 @@ func (r *Recording) Write(collected []*wire.WindowRows) error {
 
 func (r *Recording) file(g *rows, rec arrow.Record) error {
 	key := fmt.Sprintf("%s/%s%04d%s", g.folder(), r.prefix(), r.writes, extension)
-	cut := stream.Range{Log: stream.LogID(r.name), Topic: "recording", First: r.rows, Next: r.rows + rec.NumRows()}
+	cut := stream.Range{Log: stream.LogID(r.name), Topic: r.source, First: r.rows, Next: r.rows + rec.NumRows()}
 	f, err := newFile(key, rec, Meta{Range: cut, Schema: wire.RowsWindows, Build: r.build}, func(w io.Writer) io.Writer { return w })
 	if err != nil {
 		return err
@@ -110,9 +113,16 @@ const extension = ".parquet"
 func (r *Recording) prefix() string { return r.name + "." + r.set + "." }
 
 // Commit puts the files in the place of those that an earlier run made of the same
-// recording and set. A crash in it leaves some of them; the next run puts that right.
+// recording and set. A crash in it leaves some of them and some of the earlier run's;
+// the next run puts that right. Nothing is synced: after a power loss, run it again.
 func (r *Recording) Commit() error {
 	old, err := r.old()
+	for name := range old {
+		if err != nil {
+			break
+		}
+		err = r.mine(name)
+	}
 	for i, key := range r.keys {
 		to := filepath.Join(r.dir, filepath.FromSlash(key))
 		if err == nil {
@@ -130,6 +140,19 @@ func (r *Recording) Commit() error {
 	}
 	if err = errors.Join(err, r.Abort()); err != nil {
 		return fmt.Errorf("store features of %s: %w", r.name, err)
+	}
+	return nil
+}
+
+// mine is an error where a file holds rows of another source. One that cannot be read
+// is what a crash left.
+func (r *Recording) mine(name string) error {
+	body, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	if meta, err := decode(body); err == nil && meta.Topic != r.source {
+		return fmt.Errorf("%s holds rows of %s: give one of the two another name, or use another folder, or remove that one's files", name, meta.Topic)
 	}
 	return nil
 }

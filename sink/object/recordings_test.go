@@ -53,7 +53,7 @@ func TestRecordings(t *testing.T) {
 	midnight := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 	write := func(name, set string, writes ...[]*wire.WindowRows) *Recording {
 		t.Helper()
-		r, err := store.Begin(name, set)
+		r, err := store.Begin(name, set, "/data/"+name+".csv")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,12 +99,25 @@ func TestRecordings(t *testing.T) {
 		t.Fatal(err)
 	}
 	meta, err := decode(body) // reads the rows and compares their hash
-	if err != nil || meta.Log != "w1" || meta.Topic != "recording" || meta.Rows != 3 || meta.Schema != wire.RowsWindows {
+	if err != nil || meta.Log != "w1" || meta.Topic != "/data/w1.csv" || meta.Rows != 3 || meta.Schema != wire.RowsWindows {
 		t.Errorf("metadata %+v, %v", meta, err)
 	}
 	commit(write("w1", "core.v1", recordingRows(midnight, 1)))
 	if got, want := fives(), first[1:]; !slices.Equal(got, slices.Delete(slices.Clone(want), 1, 2)) {
 		t.Errorf("after the second run %q", got)
+	}
+	other, err := store.Begin("w1", "core.v1", "/elsewhere/w1.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Write(recordingRows(midnight, 5)); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Commit(); err == nil || !strings.Contains(err.Error(), "/data/w1.csv") {
+		t.Errorf("another file of that name: %v", err)
+	}
+	if got, want := fives(), first[1:]; !slices.Equal(got, slices.Delete(slices.Clone(want), 1, 2)) {
+		t.Errorf("after another file of that name %q", got)
 	}
 	if err := write("w2", "core.v1", recordingRows(midnight, 1)).Abort(); err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ type Input struct {
 
 // Store takes rows. Begin is called concurrently, for each set of a recording once.
 type Store interface {
-	Begin(name, set string) (Recording, error)
+	Begin(in Input, set string) (Recording, error)
 }
 
 // Recording takes the rows of one recording by one set, from one goroutine. Nothing

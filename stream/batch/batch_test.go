@@ -60,8 +60,8 @@ type memoryRecording struct {
 
 func newMemory(tb testing.TB) *memory { return &memory{tb: tb, rows: table{}} }
 
-func (m *memory) Begin(name, _ string) (batch.Recording, error) {
-	return &memoryRecording{memory: m, sensor: name}, nil
+func (m *memory) Begin(in batch.Input, _ string) (batch.Recording, error) {
+	return &memoryRecording{memory: m, sensor: in.Sensor}, nil
 }
 
 func (m *memoryRecording) Write(rows []*wire.WindowRows) error {

@@ -21,7 +21,9 @@ import (
 // folder is the real place to store to.
 type folder struct{ *object.Recordings }
 
-func (f folder) Begin(name, set string) (Recording, error) { return f.Recordings.Begin(name, set) }
+func (f folder) Begin(in Input, set string) (Recording, error) {
+	return f.Recordings.Begin(in.Sensor, set, "bench")
+}
 
 func newFolder(b *testing.B) folder {
 	r, err := object.OpenRecordings(b.TempDir(), "bench")

@@ -163,7 +163,7 @@ func (f *file) write(queue <-chan *job) (err error) {
 		}
 	}()
 	for _, set := range f.cfg.Sets {
-		t, err := f.store.Begin(f.in.Sensor, set.Name)
+		t, err := f.store.Begin(f.in, set.Name)
 		if err != nil {
 			return err
 		}

@@ -21,10 +21,10 @@ import (
 // nowhere takes rows and keeps none.
 type nowhere struct{}
 
-func (nowhere) Begin(string, string) (batch.Recording, error) { return nowhere{}, nil }
-func (nowhere) Write([]*wire.WindowRows) error                { return nil }
-func (nowhere) Commit() error                                 { return nil }
-func (nowhere) Abort() error                                  { return nil }
+func (nowhere) Begin(batch.Input, string) (batch.Recording, error) { return nowhere{}, nil }
+func (nowhere) Write([]*wire.WindowRows) error                     { return nil }
+func (nowhere) Commit() error                                      { return nil }
+func (nowhere) Abort() error                                       { return nil }
 
 // hz is the rate of the recording.
 const hz = 4
