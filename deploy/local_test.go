@@ -262,7 +262,8 @@ func dial(t *testing.T, opts ...kgo.Opt) *kgo.Client {
 // TestAllEnv: where nothing runs, all says so and prints nothing to evaluate; stop has
 // nothing to do.
 func TestAllEnv(t *testing.T) {
-	p := &part{t: t, name: "all", run: filepath.Join(t.TempDir(), "run")}
+	// A browser runs only while it is used: without one in the cache there is nothing.
+	p := &part{t: t, name: "all", run: filepath.Join(t.TempDir(), "run"), set: []string{"WEARSTREAM_PARTS=" + t.TempDir()}}
 	out, err := p.command(t.Context(), "env").Output()
 	if err == nil || len(out) > 0 {
 		t.Errorf("env of nothing: %v, %q", err, out)
