@@ -40,6 +40,15 @@ func TestGolden(t *testing.T) {
 	golden(t, "core.v1.golden", text.String())
 }
 
+// TestGoldenFused says what a compiler makes of a product and a sum where nothing
+// forbids it to fuse them; TestProcessors reads it.
+func TestGoldenFused(t *testing.T) {
+	t.Logf("fuses: %v", fusing(1+0x1p-30, 1-0x1p-30, -1) != 0)
+}
+
+//go:noinline
+func fusing(a, b, c float64) float64 { return a*b + c }
+
 func golden(t *testing.T, name, got string) {
 	path := filepath.Join("testdata", name)
 	if *update {

@@ -100,8 +100,14 @@ func TestAttempt(t *testing.T) {
 	if !(before.Error() > 0.02 && after.Error() < 3e-4 && math.Abs(after.Error()-corrected.Error()) < 1e-6) {
 		t.Errorf("still epochs are off by %v, then %v, by their own correction %v", before.Error(), after.Error(), corrected.Error())
 	}
+}
 
-	// Golden: the same bytes on every processor.
+// TestGolden: the same bytes on every processor.
+func TestGolden(t *testing.T) {
+	s, readings := device(75, off, 30)
+	patient := Default
+	patient.Tolerance = 1e-16
+	r := Attempt(assembled(s, readings), begin, begin+int64(75*time.Hour), patient)
 	text, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package wear
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -381,6 +382,21 @@ func TestPushRefuses(t *testing.T) {
 	c.Params.Choi.Zeros = 1_000
 	if _, err := New(c); err == nil {
 		t.Error("a lag of 1,000 minutes is taken")
+	}
+}
+
+// TestGolden: every algorithm says the same of every minute on every processor.
+func TestGolden(t *testing.T) {
+	partials := made(1, day).partials()
+	digest := sha256.New()
+	for _, order := range orders() {
+		for _, m := range drive(t, config(order...), partials) {
+			fmt.Fprintln(digest, m)
+		}
+	}
+	const golden = "07b3913f20b80781"
+	if got := fmt.Sprintf("%x", digest.Sum(nil)[:8]); got != golden {
+		t.Errorf("other minutes: %s, want %s", got, golden)
 	}
 }
 
