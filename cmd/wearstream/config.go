@@ -15,6 +15,7 @@ import (
 	"github.com/wearstream/wearstream/loadtest/replay"
 	"github.com/wearstream/wearstream/sink/clickhouse"
 	"github.com/wearstream/wearstream/stream/kafka"
+	"github.com/wearstream/wearstream/stream/score"
 )
 
 // The flags of configurations that are checked by their command, after it has
@@ -24,6 +25,7 @@ type (
 	gatewayFlags    gateway.Config
 	clickhouseFlags clickhouse.Config
 	replayFlags     replay.Config
+	modelFlags      score.Config
 )
 
 // configFile is the --config flag.

@@ -30,6 +30,7 @@ type cli struct {
 	Bridge      bridgeCmd      `cmd:"" group:"part" help:"Take what devices publish from an existing MQTT broker."`
 	Process     processCmd     `cmd:"" group:"part" help:"Compute windows of features from the log."`
 	Sink        sinkCmd        `cmd:"" group:"part" help:"Land the log in objects or ClickHouse."`
+	Score       scoreCmd       `cmd:"" group:"part" help:"Ask a model of your own about windows, and store what it answers."`
 	Engine      engineCmd      `cmd:"" group:"part" help:"Run the embedded ClickHouse; up starts it by itself."`
 	Participant participantCmd `cmd:"" group:"study" help:"Say whose sensor it is."`
 	Verify      verifyCmd      `cmd:"" group:"evidence" help:"Prove that nothing was lost or counted twice."`

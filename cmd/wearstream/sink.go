@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/apache/arrow/go/v17/arrow"
+
 	"github.com/wearstream/wearstream/features"
 	"github.com/wearstream/wearstream/sink"
 	"github.com/wearstream/wearstream/sink/clickhouse"
@@ -112,10 +114,7 @@ func (c *sinkClickHouseCmd) Run(ctx context.Context, e *env) error {
 // clickhouseSink brings the schema up to date and makes the sink; stop lets go of
 // its connections.
 func (s *site) clickhouseSink(ctx context.Context, cfg clickhouse.Config, tables tablesConfig) (g *kafka.Group, stop func(), err error) {
-	schema, views := wire.WindowSchema(features.Core.Columns()), map[time.Duration][]string{}
-	for _, length := range features.Lengths {
-		views[length] = features.Core.ColumnsAt(length)
-	}
+	schema, views := windowColumns()
 	conn, err := clickhouse.Open(cfg, s.cell)
 	if err != nil {
 		return nil, nil, usage(err)
@@ -130,6 +129,15 @@ func (s *site) clickhouseSink(ctx context.Context, cfg clickhouse.Config, tables
 		return nil, nil, err
 	}
 	return g, func() { conn.Close() }, nil
+}
+
+// windowColumns are the columns of windows, and those of the view of each length.
+func windowColumns() (*arrow.Schema, map[time.Duration][]string) {
+	views := map[time.Duration][]string{}
+	for _, length := range features.Lengths {
+		views[length] = features.Core.ColumnsAt(length)
+	}
+	return wire.WindowSchema(features.Core.Columns()), views
 }
 
 // group feeds a sink with the three topics that hold data.

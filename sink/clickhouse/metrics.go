@@ -20,12 +20,16 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "wearstream_clickhouse_skipped_records_total",
 			Help: "Records of devices that cannot be decoded and make no row. Should be zero: the gateway refuses them.",
 		}, []string{"topic"}),
-		resent: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "wearstream_clickhouse_blocks_resent_total",
-			Help: "Blocks whose token ClickHouse knew without having their rows, sent again under the next token.",
-		}),
+		resent: newResent(),
 	}
 	m.skipped.WithLabelValues(wire.TopicDevice)
 	reg.MustRegister(m.skipped, m.resent)
 	return m
+}
+
+func newResent() prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "wearstream_clickhouse_blocks_resent_total",
+		Help: "Blocks whose token ClickHouse knew without having their rows, sent again under the next token.",
+	})
 }
