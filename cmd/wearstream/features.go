@@ -23,8 +23,9 @@ import (
 // featuresCmd turns recordings into feature Parquet.
 type featuresCmd struct {
 	Files       []string `arg:"" optional:"" name:"file" help:"Recordings: canonical CSV, Empatica E4, Axivity .cwa, GENEActiv .bin or .csv; gzipped or not."`
-	Out         string   `name:"out" short:"o" required:"" type:"path" placeholder:"DIR" help:"Folder for features/v1/... and pages/."`
+	Out         string   `name:"out" short:"o" required:"" type:"path" placeholder:"DIR" help:"Folder for features/v1/..., wear/v1/... and pages/."`
 	Set         []string `name:"set" default:"core.v1" help:"Feature sets."`
+	Wear        []string `name:"wear" default:"device,detach,ggir2023,actipy" help:"Algorithms of wear, the one that decides first in front: accelthreshold, actipy, choi (of activity counts: with --set ref.v1), cta, detach, device, ggir2013, ggir2023."`
 	Origin      string   `name:"origin" default:"grid" enum:"grid,first-sample" help:"Windows begin on the UTC grid, or are counted from the first sample, to compare with tools that do: grid or first-sample."`
 	Left        []string `name:"left" type:"path" placeholder:"FILE" help:"Recording of a left wrist."`
 	Right       []string `name:"right" type:"path" placeholder:"FILE" help:"Recording of a right wrist."`
@@ -38,8 +39,8 @@ type featuresCmd struct {
 }
 
 func (featuresCmd) Help() string {
-	return "It needs no service. DIR/features/v1/window=60s/study=.../date=.../*.parquet has the columns that `wearstream up` stores; a second run of a recording\n" +
-		"replaces what the first wrote. Side: --left, --right, the manifest, or left, right, L or R as a word of the file's name.\n" +
+	return "It needs no service. DIR/features/v1/window=60s/study=.../date=.../*.parquet has the columns that `wearstream up` stores, DIR/wear/v1/study=.../date=.../*.parquet\n" +
+		"of each minute whether the device was worn; a second run of a recording replaces what the first wrote. Side: --left, --right, the manifest, or left, right, L or R as a word of the file's name.\n" +
 		"Exit status 0 with a warning: a file is damaged, and what could be read is done. 1: nothing of a file could be read; the others are done.\n\n" +
 		"Examples:\n  wearstream features -o out S01.csv.gz S02.csv.gz\n  wearstream features -o out --study ST01 --participant P-0042 --left 1.csv --right 2.csv\n" +
 		"  wearstream features -o out --manifest study.csv"
@@ -54,6 +55,7 @@ func (c *featuresCmd) Run(ctx context.Context, e *env) error {
 		return usage(err)
 	}
 	cfg := batch.Config{
+		Wear:      c.Wear,
 		FromFirst: c.Origin == "first-sample",
 		Reader:    recording.Options{RateHz: c.RateHz, LSBPerG: c.LSBPerG, TempEvery: c.TempEvery},
 	}
@@ -115,12 +117,12 @@ func (c *featuresCmd) pages(reports []batch.Report) error {
 // featureStore is the folder as the place to store to.
 type featureStore struct{ *object.Recordings }
 
-func (r featureStore) Begin(in batch.Input, set string) (batch.Recording, error) {
-	source, err := filepath.Abs(in.Path)
+func (r featureStore) Begin(table batch.Table, set string, of batch.Input) (batch.Recording, error) {
+	source, err := filepath.Abs(of.Path)
 	if err != nil {
 		return nil, err
 	}
-	return r.Recordings.Begin(in.Sensor, set, source)
+	return r.Recordings.Begin(string(table), set, source, of.Sensor)
 }
 
 // featuresResult is what --json prints.
@@ -148,6 +150,7 @@ type recordingResult struct {
 	MeasuredHz  float64          `json:"measured_hz,omitempty"`
 	Rows        map[string]int64 `json:"rows,omitempty"`
 	Algos       []string         `json:"algos,omitempty"`
+	WearMin     map[string]int   `json:"wear_min,omitempty"` // minutes by state
 	Gaps        int              `json:"gaps"`
 	Warning     string           `json:"warning,omitempty"`
 	Error       string           `json:"error,omitempty"`
@@ -172,6 +175,10 @@ func (c *featuresCmd) tell(e *env, reports []batch.Report, took time.Duration) e
 			fmt.Fprintf(e.stderr, "%s: %v\n", r.Path, r.Err)
 		} else {
 			samples += one.Samples
+			one.WearMin = map[string]int{}
+			for _, s := range r.Wear {
+				one.WearMin[s.State.String()] += s.Minutes()
+			}
 			res.Hours += float64(one.Samples) / one.RateHz / 3600
 		}
 		if one.Warning != "" {

@@ -44,12 +44,14 @@ func (p *Params) blocks(sd, width int64) {
 	p.GGIR2023 = p.GGIR2013
 }
 
-// ForModel are the thresholds for a device model; Default for one that needs no
-// others.
-func ForModel(model string) Params {
+// ForModel are the thresholds for a device model, which is one of the words of its
+// name ("Empatica E4"); Default for one that needs no others.
+func ForModel(name string) Params {
 	p := Default
-	if change := models[model]; change != nil {
-		change(&p)
+	for word := range strings.FieldsSeq(name) {
+		if change := models[word]; change != nil {
+			change(&p)
+		}
 	}
 	return p
 }

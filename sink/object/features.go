@@ -26,11 +26,16 @@ func (g group) key(cell string, r stream.Range) string {
 }
 
 func (g group) folder() string {
+	return fmt.Sprintf("%s/window=%ds/%s", featuresRoot, g.length, g.partition())
+}
+
+// partition is the folder of a study's day.
+func (g group) partition() string {
 	study := "~unassigned" // no name begins with a tilde
 	if g.study != "" {
 		study = escape(g.study)
 	}
-	return fmt.Sprintf("%s/window=%ds/study=%s/date=%s", featuresRoot, g.length, study, g.day)
+	return fmt.Sprintf("study=%s/date=%s", study, g.day)
 }
 
 const featuresRoot = "features/v1"

@@ -18,10 +18,10 @@ import (
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
-// Recordings is a folder of features that were computed without a log: the same
-// files as the sink's, below features/v1, named after the recording and the set.
-// What they say of their cut is the recording, as log, the file that it was read from,
-// as topic, and the numbers of its rows.
+// Recordings is a folder of rows that were computed without a log: the same files as
+// the sink's, below features/v1, wear/v1, pairs/v1, named after the recordings and what
+// made the rows. What they say of their cut is the recording, as log, the file that it
+// was read from, as topic, and the numbers of its rows.
 //
 // Begin, and Write of different recordings, may be called concurrently.
 type Recordings struct {
@@ -46,34 +46,54 @@ func (r *Recordings) Close() error {
 	return err
 }
 
-// Recording is one that is being written. Nothing of it is seen before Commit.
+// Recording is one, or a pair, that is being written. Nothing of it is seen before Commit.
 type Recording struct {
 	*Recordings
-	name, set string
-	source    string
-	temp      string   // folder
-	keys      []string // of the files in it
-	rows      int64
-	writes    int
+	table, name, set string
+	source           string
+	temp             string   // folder
+	keys             []string // of the files in it
+	rows             int64
+	writes           int
 }
 
-// Begin starts with the rows of a recording by a set. source is what it was read from:
-// rows of another source take no place of these.
-func (r *Recordings) Begin(name, set, source string) (*Recording, error) {
+// Begin starts with the rows of a table (features, wear, pairs) that are of recordings,
+// by a set. source is what they were read from: rows of another source take no place of
+// these.
+func (r *Recordings) Begin(table, set, source string, names ...string) (*Recording, error) {
 	temp, err := os.MkdirTemp(filepath.Join(r.dir, tempDir), "rows-*")
 	if err != nil {
-		return nil, fmt.Errorf("begin features of %s: %w", name, err)
+		return nil, fmt.Errorf("begin %s of %s: %w", table, strings.Join(names, ", "), err)
 	}
-	return &Recording{Recordings: r, name: escape(name), set: set, source: source, temp: temp}, nil
+	name := make([]string, len(names))
+	for i := range names {
+		name[i] = escape(names[i])
+	}
+	return &Recording{Recordings: r, table: table, name: strings.Join(name, "~"), set: set, source: source, temp: temp}, nil
 }
 
-// Write stores rows, which it takes out of what collected them.
-func (r *Recording) Write(collected []*wire.WindowRows) error {
+// root is the folder of the table, and schema the type of its rows.
+func (r *Recording) root() string { return r.table + "/v1" }
+
+func (r *Recording) schema() string {
+	if r.root() == featuresRoot {
+		return wire.RowsWindows
+	}
+	return r.table + "/1"
+}
+
+func (r *Recording) folder(g group) string {
+	if r.root() == featuresRoot {
+		return g.folder()
+	}
+	return r.root() + "/" + g.partition()
+}
+
+// Write stores rows.
+func (r *Recording) Write(collected []arrow.Record) error {
 	var groups []*rows
 	byGroup := map[group]*rows{}
-	for _, c := range collected {
-		rec := c.Record()
-		defer rec.Release()
+	for _, rec := range collected {
 		var err error
 		if groups, err = split(groups, byGroup, rec); err != nil {
 			return err
@@ -95,14 +115,14 @@ func (r *Recording) Write(collected []*wire.WindowRows) error {
 }
 
 func (r *Recording) file(g *rows, rec arrow.Record) error {
-	key := fmt.Sprintf("%s/%s%04d%s", g.folder(), r.prefix(), r.writes, extension)
+	key := fmt.Sprintf("%s/%s%04d%s", r.folder(g.group), r.prefix(), r.writes, extension)
 	cut := stream.Range{Log: stream.LogID(r.name), Topic: r.source, First: r.rows, Next: r.rows + rec.NumRows()}
-	f, err := newFile(key, rec, Meta{Range: cut, Schema: wire.RowsWindows, Build: r.build}, func(w io.Writer) io.Writer { return w })
+	f, err := newFile(key, rec, Meta{Range: cut, Schema: r.schema(), Build: r.build}, func(w io.Writer) io.Writer { return w })
 	if err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(r.temp, fmt.Sprint(len(r.keys))), f.body, 0o644); err != nil {
-		return fmt.Errorf("write features: %w", err)
+		return fmt.Errorf("write %s of %s: %w", r.table, r.name, err)
 	}
 	r.keys, r.rows = append(r.keys, key), cut.Next
 	return nil
@@ -139,7 +159,7 @@ func (r *Recording) Commit() error {
 		}
 	}
 	if err = errors.Join(err, r.Abort()); err != nil {
-		return fmt.Errorf("store features of %s: %w", r.name, err)
+		return fmt.Errorf("store %s of %s: %w", r.table, r.name, err)
 	}
 	return nil
 }
@@ -160,7 +180,7 @@ func (r *Recording) mine(name string) error {
 // old are the files of an earlier run.
 func (r *Recording) old() (map[string]bool, error) {
 	old := map[string]bool{}
-	root := filepath.Join(r.dir, filepath.FromSlash(featuresRoot))
+	root := filepath.Join(r.dir, filepath.FromSlash(r.root()))
 	err := filepath.WalkDir(root, func(name string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil

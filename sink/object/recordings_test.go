@@ -10,11 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apache/arrow/go/v17/arrow"
+
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
 // recordingRows are rows of two lengths, from a time on, so many of 5 s.
-func recordingRows(from time.Time, n int) []*wire.WindowRows {
+func recordingRows(from time.Time, n int) []arrow.Record {
 	rows := wire.NewWindowRows(wire.WindowSchema([]string{"enmo"}))
 	for i := range n {
 		r := wire.WindowRow{Study: "ST01", Sensor: "w1", Start: from.Add(time.Duration(5*i) * time.Second), Length: 5 * time.Second, N: uint32(i), Features: []float32{float32(math.NaN())}}
@@ -24,7 +26,7 @@ func recordingRows(from time.Time, n int) []*wire.WindowRows {
 			rows.Append(&r)
 		}
 	}
-	return []*wire.WindowRows{rows}
+	return []arrow.Record{rows.Record()}
 }
 
 func filesBelow(t *testing.T, dir string) (files []string) {
@@ -51,9 +53,9 @@ func TestRecordings(t *testing.T) {
 		t.Fatal(err)
 	}
 	midnight := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
-	write := func(name, set string, writes ...[]*wire.WindowRows) *Recording {
+	write := func(name, set string, writes ...[]arrow.Record) *Recording {
 		t.Helper()
-		r, err := store.Begin(name, set, "/data/"+name+".csv")
+		r, err := store.Begin("features", set, "/data/"+name+".csv", name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +108,7 @@ func TestRecordings(t *testing.T) {
 	if got, want := fives(), first[1:]; !slices.Equal(got, slices.Delete(slices.Clone(want), 1, 2)) {
 		t.Errorf("after the second run %q", got)
 	}
-	other, err := store.Begin("w1", "core.v1", "/elsewhere/w1.csv")
+	other, err := store.Begin("features", "core.v1", "/elsewhere/w1.csv", "w1")
 	if err != nil {
 		t.Fatal(err)
 	}

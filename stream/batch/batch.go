@@ -7,7 +7,10 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/apache/arrow/go/v17/arrow"
+
 	"github.com/wearstream/wearstream/features"
+	"github.com/wearstream/wearstream/features/wear"
 	"github.com/wearstream/wearstream/stream/recording"
 	"github.com/wearstream/wearstream/stream/wire"
 )
@@ -15,6 +18,7 @@ import (
 // Config says what is computed. The zero value is core.v1 on the grid.
 type Config struct {
 	Sets      []*features.Set   // default: core.v1
+	Wear      []string          // algorithms of wear by precedence; default: wear.DefaultOrder
 	FromFirst bool              // windows are counted from the first sample instead of 1970
 	Reader    recording.Options // how files are read
 	Workers   int               // default: one per processor
@@ -27,15 +31,24 @@ type Input struct {
 	Study, Participant, Side string `json:"-"`
 }
 
-// Store takes rows. Begin is called concurrently, for each set of a recording once.
+// Table is what rows say.
+type Table string
+
+const (
+	Features Table = "features" // of windows, by a set
+	Wear     Table = "wear"     // of minutes, whether the device was worn
+)
+
+// Store takes rows. Begin is called concurrently, once for what a set makes of a
+// recording.
 type Store interface {
-	Begin(in Input, set string) (Recording, error)
+	Begin(table Table, set string, of Input) (Recording, error)
 }
 
 // Recording takes the rows of one recording by one set, from one goroutine. Nothing
 // may be seen of it before Commit; Abort after either of them does nothing.
 type Recording interface {
-	Write(rows []*wire.WindowRows) error
+	Write(rows []arrow.Record) error
 	Commit() error
 	Abort() error
 }
@@ -62,6 +75,12 @@ type Batch struct {
 func New(cfg Config, store Store, show func(Progress)) (*Batch, error) {
 	if len(cfg.Sets) == 0 {
 		cfg.Sets = []*features.Set{features.Core}
+	}
+	if len(cfg.Wear) == 0 {
+		cfg.Wear = wear.DefaultOrder
+	}
+	if _, err := wear.New(wear.Config{Order: cfg.Wear}); err != nil {
+		return nil, fmt.Errorf("--wear: %w", err)
 	}
 	if cfg.Workers <= 0 {
 		cfg.Workers = runtime.GOMAXPROCS(0)

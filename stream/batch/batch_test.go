@@ -49,25 +49,25 @@ type memory struct {
 	tb     testing.TB
 	mu     sync.Mutex
 	rows   table
+	wear   table
 	faults map[string]error // by sensor, of Write
 }
 
 type memoryRecording struct {
 	*memory
+	table  batch.Table
 	sensor string
 	recs   []arrow.Record
 }
 
-func newMemory(tb testing.TB) *memory { return &memory{tb: tb, rows: table{}} }
+func newMemory(tb testing.TB) *memory { return &memory{tb: tb, rows: table{}, wear: table{}} }
 
-func (m *memory) Begin(in batch.Input, _ string) (batch.Recording, error) {
-	return &memoryRecording{memory: m, sensor: in.Sensor}, nil
+func (m *memory) Begin(table batch.Table, _ string, in batch.Input) (batch.Recording, error) {
+	return &memoryRecording{memory: m, table: table, sensor: in.Sensor}, nil
 }
 
-func (m *memoryRecording) Write(rows []*wire.WindowRows) error {
-	for _, r := range rows {
-		m.recs = append(m.recs, r.Record())
-	}
+func (m *memoryRecording) Write(rows []arrow.Record) error {
+	m.recs = append(m.recs, rows...)
 	return m.faults[m.sensor]
 }
 
@@ -75,6 +75,10 @@ func (m *memoryRecording) Commit() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, rec := range m.recs {
+		if m.table == batch.Wear {
+			m.wear.add(m.tb, rec)
+			continue
+		}
 		m.rows.add(m.tb, rec)
 	}
 	return nil
@@ -301,6 +305,60 @@ func TestSameWithAnyWorkers(t *testing.T) {
 		if !has {
 			t.Errorf("no value of %s", set.Name)
 		}
+	}
+}
+
+// TestWear: every minute from the first to the last is said once, in order of time,
+// however blocks come to be computed; a hole is no data.
+func TestWear(t *testing.T) {
+	whole := csvFile(t, "a.csv.gz", "", stretch{0, 3000, 8}, stretch{9000, 2000, 8})
+	back := csvFile(t, "b.csv.gz", "", stretch{9000, 2000, 8}, stretch{0, 3000, 8})
+	wear := func(path string, workers int) ([]string, batch.Report) {
+		m := newMemory(t)
+		b, err := batch.New(batch.Config{Workers: workers}, m, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reports, err := b.Run(t.Context(), []batch.Input{{Path: path, Sensor: "w1", Study: "ST01", Side: "left"}})
+		if err != nil || reports[0].Err != nil {
+			t.Fatal(err, reports[0].Err)
+		}
+		var minutes []string
+		for _, id := range slices.Sorted(maps.Keys(m.wear)) {
+			r := m.wear[id]
+			minutes = append(minutes, strings.Join([]string{r["window_start"], r["state"], r["by"], r["status"], r["study"], r["side"], r["thing"], r["algo"]}, " "))
+		}
+		return minutes, reports[0]
+	}
+	want, rep := wear(whole, 1)
+	if n := 11_003/60 + 1; len(want) != n || rep.Rows["wear.v1"] != int64(n) {
+		t.Errorf("%d minutes, %d said, want %d", len(want), rep.Rows["wear.v1"], n)
+	}
+	last, hole := rep.Wear[0].From, 0
+	for _, s := range rep.Wear {
+		if !s.From.Equal(last) {
+			t.Errorf("a stretch begins at %s, the one before ends at %s", s.From, last)
+		}
+		last = s.To
+		if s.State.String() == "NODATA" {
+			hole += s.Minutes()
+		}
+	}
+	if hole < 98 || hole > 101 {
+		t.Errorf("%d minutes without data: %v", hole, rep.Wear)
+	}
+	if got, _ := wear(whole, 4); !slices.Equal(got, want) {
+		t.Errorf("four workers say otherwise")
+	}
+	states := func(minutes []string) (s []string) {
+		for _, m := range minutes {
+			s = append(s, strings.Fields(m)[2])
+		}
+		return s
+	}
+	got, rep := wear(back, 4)
+	if !rep.Back || !slices.Equal(states(got), states(want)) || len(got) != len(want) {
+		t.Errorf("with the clock set back: %d minutes, want %d; %v", len(got), len(want), rep.Wear)
 	}
 }
 

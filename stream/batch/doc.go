@@ -8,6 +8,9 @@
 // as in the stream: features, n, coverage, flags and input digest of a window are
 // the same bytes as those of its row that is final there.
 //
+// Of each minute from the first to the last, sooner than 24 h after one with samples,
+// features/wear says whether the device was worn, with the thresholds for its model.
+//
 // # What a row says beside that
 //
 // status is final, revision 1, lane backlog; final_reason is what the stream says

@@ -7,6 +7,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/apache/arrow/go/v17/arrow"
+
 	"github.com/wearstream/wearstream/stream/recording"
 	"github.com/wearstream/wearstream/stream/wire"
 )
@@ -27,7 +29,7 @@ func (b *Batch) file(ctx context.Context, in Input) (rep Report) {
 	in.side(r.Device.Side)
 	rep.Input = in
 	b.advance(func(p *Progress) { p.SamplesOf += r.Samples })
-	f := &file{Batch: b, in: in, rate: r.RateMHz, batches: r.Batches()}
+	f := &file{Batch: b, in: in, rate: r.RateMHz, model: r.Device.Model, batches: r.Batches()}
 	if b.cfg.FromFirst {
 		f.origin = r.First.UnixNano()
 	}
@@ -48,7 +50,9 @@ func (b *Batch) file(ctx context.Context, in Input) (rep Report) {
 		rep.Rows[set.Name] = f.rows[i]
 		rep.Algos = append(rep.Algos, set.Algo())
 	}
-	rep.Minutes, rep.Gaps = f.minutes, f.time.gaps()
+	rep.Rows[f.wear.set()] = f.wear.n
+	rep.Algos = append(rep.Algos, f.wear.algo)
+	rep.Minutes, rep.Wear, rep.Gaps = f.minutes, f.wear.stretches, f.time.gaps()
 	rep.MeasuredHz = float64(f.time.samples) / f.time.took
 	return rep
 }
@@ -58,11 +62,13 @@ type file struct {
 	*Batch
 	in      Input
 	rate    uint32 // nominal, millihertz
+	model   string
 	batches iter.Seq2[*wire.SampleBatch, error]
 	origin  int64
 	seen    int64 // how far its time comes, where that is known already
 	time    timeline
 	minutes []Minute
+	wear    *wearing
 	rows    []int64 // by set
 	told    int64   // samples that progress knows of
 }
@@ -102,8 +108,11 @@ func (f *file) parts(ctx context.Context, yield func(part) error) error {
 
 // compute reads, has blocks computed, and stores them in their order: three steps
 // at once, with a few blocks between them.
-func (f *file) compute(ctx context.Context, s *slide) error {
+func (f *file) compute(ctx context.Context, s *slide) (err error) {
 	f.time, f.minutes, f.rows = timeline{}, nil, make([]int64, len(f.cfg.Sets))
+	if f.wear, err = newWearing(f, s.order()); err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	queue := make(chan *job, 2*f.cfg.Workers)
@@ -115,7 +124,7 @@ func (f *file) compute(ctx context.Context, s *slide) error {
 		}
 		stored <- err
 	}()
-	err := f.read(ctx, s, queue)
+	err = f.read(ctx, s, queue)
 	if err != nil {
 		queue <- nil // nothing may be committed
 	}
@@ -154,64 +163,92 @@ func (f *file) read(ctx context.Context, s *slide, queue chan<- *job) error {
 	return send(s.rest(math.MaxInt64))
 }
 
-// write stores the rows of blocks in their order, a day of event time at once.
+// output is the rows of a recording by a set, held until a day of event time is whole.
+type output struct {
+	Recording
+	today int64
+	held  []arrow.Record
+}
+
+func (o *output) add(day int64, rows arrow.Record) error {
+	if day != o.today {
+		if err := o.flush(); err != nil {
+			return err
+		}
+	}
+	o.today, o.held = day, append(o.held, rows)
+	return nil
+}
+
+func (o *output) flush() error {
+	if len(o.held) == 0 {
+		return nil
+	}
+	err := o.Write(o.held)
+	o.held = nil
+	return err
+}
+
+// write stores the rows of blocks in their order.
 func (f *file) write(queue <-chan *job) (err error) {
-	var to []Recording
+	var outputs []*output
+	begin := func(table Table, set string) error {
+		to, err := f.store.Begin(table, set, f.in)
+		if err == nil {
+			outputs = append(outputs, &output{Recording: to})
+		}
+		return err
+	}
 	defer func() {
-		for _, t := range to {
-			err = errors.Join(err, t.Abort())
+		for _, o := range outputs {
+			err = errors.Join(err, o.Abort())
 		}
 	}()
 	for _, set := range f.cfg.Sets {
-		t, err := f.store.Begin(f.in, set.Name)
-		if err != nil {
+		if err := begin(Features, set.Name); err != nil {
 			return err
 		}
-		to = append(to, t)
 	}
-	held := make([][]*wire.WindowRows, len(to))
-	flush := func() error {
-		for i, t := range to {
-			if len(held[i]) == 0 {
-				continue
-			}
-			if err := t.Write(held[i]); err != nil {
-				return err
-			}
-			held[i] = held[i][:0]
-		}
-		return nil
+	if err := begin(Wear, f.wear.set()); err != nil {
+		return err
 	}
-	const day = int64(24 * time.Hour)
-	today := int64(math.MinInt64)
+	f.wear.to = outputs[len(f.cfg.Sets)]
 	for j := range queue {
 		if j == nil {
 			return nil
 		}
-		res := <-j.done
-		f.told += res.samples
-		f.advance(func(p *Progress) { p.Samples += res.samples })
-		f.minutes = append(f.minutes, res.minutes...)
-		if d := j.start / day; d != today {
-			if err := flush(); err != nil {
-				return err
-			}
-			today = d
-		}
-		for i, rows := range res.rows {
-			if n := rows.Len(); n > 0 {
-				f.rows[i] += int64(n)
-				held[i] = append(held[i], rows)
-			}
+		if err := f.take(j, <-j.done, outputs); err != nil {
+			return err
 		}
 	}
-	if err := flush(); err != nil {
+	if err := f.wear.end(); err != nil {
 		return err
 	}
-	for _, t := range to {
-		if err := t.Commit(); err != nil {
+	for _, o := range outputs {
+		if err := o.flush(); err != nil {
+			return err
+		}
+	}
+	for _, o := range outputs {
+		if err := o.Commit(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// take stores what a block became.
+func (f *file) take(j *job, res *result, outputs []*output) error {
+	f.told += res.samples
+	f.advance(func(p *Progress) { p.Samples += res.samples })
+	f.minutes = append(f.minutes, res.minutes...)
+	for i, rows := range res.rows {
+		if n := rows.Len(); n > 0 {
+			f.rows[i] += int64(n)
+			if err := outputs[i].add(j.start/int64(24*time.Hour), rows.Record()); err != nil {
+				return err
+			}
+		}
+	}
+	return f.wear.add(j.start, res)
 }

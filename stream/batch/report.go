@@ -25,13 +25,14 @@ type Gap struct {
 type Report struct {
 	Input
 	Recording  *recording.Recording
-	Rows       map[string]int64 // by set
+	Rows       map[string]int64 // by set; of wear too
 	Algos      []string
 	MeasuredHz float64 // samples over the time that batches say they took
 	Gaps       []Gap   // inside the recording
 	Back       bool    // its clock was set back
 	Minutes    []Minute
-	Err        error // nothing of it is stored
+	Wear       []Stretch // from the first minute to the last
+	Err        error     // nothing of it is stored
 }
 
 // thing is the device that a sensor belongs to.

@@ -78,6 +78,14 @@ func (s *slide) expect(p part) {
 	}
 }
 
+// order is that of the blocks in time, where they become whole in another; else nil.
+func (s *slide) order() []int64 {
+	if s.count == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(s.count))
+}
+
 // add takes the next batch and answers the blocks that are whole by now.
 func (s *slide) add(p part) (whole []*block, err error) {
 	if s.count == nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wearstream/wearstream/features"
+	"github.com/wearstream/wearstream/features/wear"
 	"github.com/wearstream/wearstream/stream/window"
 	"github.com/wearstream/wearstream/stream/wire"
 )
@@ -32,9 +33,19 @@ func (j *job) sign(row *wire.WindowRow) *wire.WindowRow {
 
 // result is the rows of a block, by set, and its minutes.
 type result struct {
-	rows    []*wire.WindowRows
-	minutes []Minute
-	samples int64
+	rows     []*wire.WindowRows
+	minutes  []Minute
+	partials []wear.Partial // of the same minutes
+	samples  int64
+}
+
+// counted says how many activity counts a minute has.
+func (r *result) counted(start int64, n float64) {
+	for i := range r.partials {
+		if p := &r.partials[i]; p.Start == start && n == n {
+			p.Counts = int32(math.Ceil(n))
+		}
+	}
 }
 
 // worker computes one block after the other. Its memory is used again.
@@ -54,6 +65,7 @@ type schema struct {
 	form       *window.Rows
 	at         []int                      // of its columns in those of all sets
 	around     map[uint32]*features.Block // by rate; nil: windows are made of their own samples
+	counts     int                        // activity counts' place; -1: the set has none
 	enmo, temp int                        // of its columns; -1: the set has none
 }
 
@@ -61,7 +73,7 @@ func newWorker(cfg Config) *worker {
 	w := &worker{sets: cfg.Sets}
 	for _, set := range cfg.Sets {
 		c := set.Columns()
-		s := &schema{form: window.NewRows(set), enmo: slices.Index(c, "enmo"), temp: slices.Index(c, "temp_mean")}
+		s := &schema{form: window.NewRows(set), counts: slices.Index(c, "counts_li_vm"), enmo: slices.Index(c, "enmo"), temp: slices.Index(c, "temp_mean")}
 		if set.Lead > 0 || set.Trail > 0 {
 			s.around, w.sums = map[uint32]*features.Block{}, map[window.Key]window.Sum{}
 		} else {
@@ -77,6 +89,7 @@ func newWorker(cfg Config) *worker {
 		}
 		w.schemas = append(w.schemas, s)
 	}
+	w.summer.SamplesAt = append(w.summer.SamplesAt, time.Minute) // of which wear is said
 	return w
 }
 
@@ -140,6 +153,9 @@ func (w *worker) around(j *job, out *result) {
 			if !ok {
 				return // no samples of its own
 			}
+			if s.counts >= 0 && k.Length == time.Minute {
+				out.counted(k.Start, r.Values[s.counts])
+			}
 			row := s.form.RowOf(k, &sum, r.Values)
 			if r.Warmup {
 				row.Flags |= wire.FlagWarmup
@@ -183,6 +199,8 @@ func (w *worker) window(j *job, k window.Key, begun *window.Begun, out *result) 
 	switch k.Length {
 	case time.Minute:
 		out.minutes = append(out.minutes, minute)
+		out.partials = append(out.partials, wear.Partial{})
+		out.partials[len(out.partials)-1].Set(k.Start, sum.Samples, w.merger.Frame(k, w.batches).Readings, j.rate)
 	case features.EpochLength:
 		out.samples += int64(sum.N)
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wearstream/wearstream/features/wear"
 	"github.com/wearstream/wearstream/stream/batch"
 )
 
@@ -42,9 +43,11 @@ func Write(w io.Writer, r *batch.Report) error {
 	}
 	v.Missing = v.lost.Round(time.Millisecond).String()
 	v.scales(r.Minutes)
+	v.states(r.Wear)
 	v.Panels = panels(rec.First, rec.Last)
 	for i := range v.Panels {
 		v.Panels[i].draw(&v, r.Minutes)
+		v.Panels[i].worn(r.Wear)
 	}
 	if err := form.Execute(w, &v); err != nil {
 		return fmt.Errorf("write page of %s: %w", r.Sensor, err)
@@ -64,6 +67,7 @@ type view struct {
 	Cold, Warm         float64 // of the temperature's axis, degC
 	HasTemp            bool
 	Panels             []panel
+	States             []state
 
 	lost time.Duration
 }
@@ -86,17 +90,55 @@ func (v *view) scales(minutes []batch.Minute) {
 	}
 }
 
+// state is one of wear, and how long it was so.
+type state struct {
+	Class, Looks, Words, Minutes string
+	Last                         bool
+}
+
+// states are the three that every recording can have, and others that this one has.
+func (v *view) states(all []batch.Stretch) {
+	minutes := map[wear.State]int{}
+	for _, s := range all {
+		minutes[s.State] += s.Minutes()
+	}
+	for _, s := range []struct {
+		is           wear.State
+		looks, words string
+	}{
+		{wear.Wear, "filled", "worn"}, {wear.NonWear, "hatched", "recording, not worn"}, {wear.NoData, "white", "less than half of the minute recorded"},
+		{wear.Charging, "dotted", "on its charger"}, {wear.Unknown, "lined", "nothing could tell"},
+	} {
+		if n := minutes[s.is]; n > 0 || s.is == wear.Wear || s.is == wear.NonWear || s.is == wear.NoData {
+			v.States = append(v.States, state{Class: s.is.String(), Looks: s.looks, Words: s.words, Minutes: told(n)})
+		}
+	}
+	v.States[len(v.States)-1].Last = true
+}
+
+// told says minutes as people do.
+func told(n int) string {
+	switch h, m := n/60, n%60; {
+	case h == 0:
+		return fmt.Sprintf("%d min", m)
+	case m == 0:
+		return fmt.Sprintf("%d h", h)
+	default:
+		return fmt.Sprintf("%d h %d min", h, m)
+	}
+}
+
 // panel is a stretch of time: a UTC day, or all of a recording of less.
 type panel struct {
 	Title                 string
 	Activity, Temperature string // SVG path data
-	Runs                  []run
+	Runs, Worn            []run
 	Ticks                 []tick
 
 	from, to time.Time
 }
 
-// run is neighbouring minutes of alike coverage.
+// run is neighbouring minutes of alike coverage, or of one state of wear.
 type run struct {
 	X, Width float64
 	Class    string
@@ -164,6 +206,16 @@ func (p *panel) draw(v *view, minutes []batch.Minute) {
 		p.run(x, next, class(m.Coverage))
 	}
 	p.Activity, p.Temperature = activity.String(), temp.String()
+}
+
+// worn draws what of the stretches is in the panel.
+func (p *panel) worn(all []batch.Stretch) {
+	for _, s := range all {
+		from, to := max(0, p.x(s.From.UnixNano())), min(width, p.x(s.To.UnixNano()))
+		if from < to {
+			p.Worn = append(p.Worn, run{from, to - from, s.State.String()})
+		}
+	}
 }
 
 // class names a minute's coverage as flags do.

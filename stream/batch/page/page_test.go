@@ -10,27 +10,29 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/chromedp/chromedp"
 
 	"github.com/wearstream/wearstream/deploy/local/parts"
 	"github.com/wearstream/wearstream/stream/batch"
 	"github.com/wearstream/wearstream/stream/batch/page"
-	"github.com/wearstream/wearstream/stream/wire"
 )
 
 // nowhere takes rows and keeps none.
 type nowhere struct{}
 
-func (nowhere) Begin(batch.Input, string) (batch.Recording, error) { return nowhere{}, nil }
-func (nowhere) Write([]*wire.WindowRows) error                     { return nil }
-func (nowhere) Commit() error                                      { return nil }
-func (nowhere) Abort() error                                       { return nil }
+func (nowhere) Begin(batch.Table, string, batch.Input) (batch.Recording, error) {
+	return nowhere{}, nil
+}
+func (nowhere) Write([]arrow.Record) error { return nil }
+func (nowhere) Commit() error              { return nil }
+func (nowhere) Abort() error               { return nil }
 
 // hz is the rate of the recording.
 const hz = 4
 
 // report computes a recording of 30 h with a name that has to be escaped, of which an
-// hour and a row are missing.
+// hour and a row are missing, and that is off the wrist for four hours.
 func report(t *testing.T) *batch.Report {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "<b>bold.csv")
@@ -40,10 +42,12 @@ func report(t *testing.T) *batch.Report {
 		at, turn := start+i*1000/hz, i/hz/600%64
 		switch {
 		case i/hz/3600 == 10:
+		case i/hz/3600 >= 20 && i/hz/3600 < 24:
+			text = fmt.Appendf(text, "%d.%03d,0.5,0.5,0.75,22.0\n", at/1000, at%1000)
 		case i == 77:
 			text = append(text, "<script>alert(1)</script>\n"...)
 		default:
-			text = fmt.Appendf(text, "%d.%03d,0.%d,0,%d.015625,%d.%d\n", at/1000, at%1000, 5*(i&1), 1+turn%2, 25+turn%8, i%10)
+			text = fmt.Appendf(text, "%d.%03d,0.%d,0.%d,%d.015625,%d.%d\n", at/1000, at%1000, 5*(i&1), 5*(i>>1&1), 1+turn%2, 25+turn%8, i%10)
 		}
 	}
 	if err := os.WriteFile(path, text, 0o600); err != nil {
@@ -94,29 +98,37 @@ func TestPageInBrowser(t *testing.T) {
 	}
 	type box struct {
 		Panels, Paths, Strip, Flat, Outside int
+		Wear, NonWear, NoData, Patterns     int
 		Wide, High                          float64
 		Text                                string
 	}
 	got, err := chromedp.Run(ctx, chromedp.Evaluate[box](`(() => {
 		const size = e => e.getBoundingClientRect()
 		const panels = [...document.querySelectorAll("svg.panel")]
+		const worn = s => document.querySelectorAll("svg.panel g.worn rect." + s).length
 		const drawn = panels.flatMap(p => [...p.querySelectorAll("rect, path.activity, path.temp, text")])
 		return {
 			panels: panels.length, paths: panels.filter(p => size(p.querySelector("path.activity")).height > 0 && size(p.querySelector("path.temp")).height > 0).length,
 			strip: document.querySelectorAll("svg.panel rect.full").length,
 			flat: panels.flatMap(p => [...p.querySelectorAll("rect")]).filter(e => size(e).width == 0 || size(e).height == 0).length,
 			outside: drawn.filter(e => size(e).bottom > size(e.closest("svg")).bottom + 1 || size(e).top < size(e.closest("svg")).top - 1).length,
+			wear: worn("WEAR"), nonWear: worn("NONWEAR"), noData: worn("NODATA"),
+			patterns: new Set([...document.querySelectorAll("svg.panel g.worn rect")].map(e => getComputedStyle(e).fill).filter(f => f.startsWith("url(") && document.querySelector(f.slice(5, -2)))).size,
 			wide: size(panels[0]).width, high: size(panels[0]).height, text: document.body.innerText,
 		}
 	})()`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Three UTC days; the missing hour begins in the second.
+	// Three UTC days; the missing hour begins in the second, as the hours off the wrist
+	// do. What is worn and what is not differ by more than colour.
+	if got.Wear != 5 || got.NonWear != 1 || got.NoData != 1 || got.Patterns != 2 {
+		t.Errorf("wear: %+v", got)
+	}
 	if got.Panels != 3 || got.Paths != 3 || got.Strip != 4 || got.Flat != 0 || got.Outside != 0 || got.Wide < 300 || got.High < 50 {
 		t.Errorf("drawn: %+v", got)
 	}
-	for _, want := range []string{"Not all of the file could be used", "2 between the first and the last sample, 1h0m0.25s together", "ST01, P-1", "4 Hz", "64 counts per g", "core.v1@"} {
+	for _, want := range []string{"Not all of the file could be used", "2 between the first and the last sample, 1h0m0.25s together", "ST01, P-1", "4 Hz", "64 counts per g", "core.v1@", "wear.v1@", "worn: 25 h", "recording, not worn: 4 h", "less than half of the minute recorded: 1 h."} {
 		if !strings.Contains(got.Text, want) {
 			t.Errorf("the page does not say %q:\n%s", want, got.Text)
 		}

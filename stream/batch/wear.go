@@ -1,0 +1,133 @@
+package batch
+
+import (
+	"strings"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"github.com/wearstream/wearstream/features/wear"
+	"github.com/wearstream/wearstream/stream/wire"
+)
+
+// Stretch is neighbouring minutes of one state of wear.
+type Stretch struct {
+	From, To time.Time
+	State    wear.State
+}
+
+// Minutes is how many it is.
+func (s Stretch) Minutes() int { return int(s.To.Sub(s.From) / time.Minute) }
+
+var wearSchema = arrow.NewSchema([]arrow.Field{
+	{Name: "study", Type: arrow.BinaryTypes.String},
+	{Name: "participant", Type: arrow.BinaryTypes.String},
+	{Name: "side", Type: arrow.BinaryTypes.String},
+	{Name: "thing", Type: arrow.BinaryTypes.String},
+	{Name: "sensor", Type: arrow.BinaryTypes.String},
+	{Name: "algo", Type: arrow.BinaryTypes.String},
+	{Name: "status", Type: arrow.BinaryTypes.String},
+	{Name: "state", Type: arrow.BinaryTypes.String},
+	{Name: "by", Type: arrow.BinaryTypes.String}, // the algorithm that decided; empty: none had to, or could
+	{Name: "window_start", Type: &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: "UTC"}},
+	{Name: "length_s", Type: arrow.PrimitiveTypes.Uint32},
+	{Name: "revision", Type: arrow.PrimitiveTypes.Uint32},
+}, nil)
+
+// wearing says of a recording's minutes, in order of time, whether it was worn.
+type wearing struct {
+	in        Input
+	algo      string
+	driver    *wear.Driver
+	to        Recording
+	rows      *array.RecordBuilder // of today
+	today     int64
+	n         int64
+	stretches []Stretch
+	err       error
+
+	due   []int64           // blocks by time, where they come in another order
+	early map[int64]*result // that wait for what is before them
+}
+
+// set is the algorithm's name.
+func (w *wearing) set() string {
+	name, _, _ := strings.Cut(w.algo, "@")
+	return name
+}
+
+// newWearing counts minutes from where windows are counted from. Blocks come in the
+// order of due, sooner or later, or, where that is nil, of time.
+func newWearing(f *file, due []int64) (*wearing, error) {
+	c := wear.Config{Order: f.cfg.Wear, Params: wear.ForModel(f.model), Origin: f.origin % blockLength, FinalOnly: true}
+	driver, err := wear.New(c)
+	w := &wearing{in: f.in, algo: c.Algo(), driver: driver, rows: array.NewRecordBuilder(memory.NewGoAllocator(), wearSchema), due: due}
+	if due != nil {
+		w.early = map[int64]*result{}
+	}
+	return w, err
+}
+
+// add takes a block.
+func (w *wearing) add(start int64, res *result) error {
+	if w.early == nil {
+		return w.push(res)
+	}
+	w.early[start] = res
+	for len(w.due) > 0 && w.early[w.due[0]] != nil {
+		if err := w.push(w.early[w.due[0]]); err != nil {
+			return err
+		}
+		delete(w.early, w.due[0])
+		w.due = w.due[1:]
+	}
+	return nil
+}
+
+func (w *wearing) push(res *result) error {
+	for i := range res.partials {
+		if err := w.driver.Push(&res.partials[i], w.minute); err != nil {
+			return err
+		}
+	}
+	return w.err
+}
+
+// end is the end of the recording.
+func (w *wearing) end() error {
+	w.driver.End(w.minute)
+	w.flush()
+	return w.err
+}
+
+// minute takes what is finally said of one.
+func (w *wearing) minute(m wear.Minute) {
+	if d := m.Start / int64(24*time.Hour); d != w.today {
+		w.flush()
+		w.today = d
+	}
+	start := time.Unix(0, m.Start).UTC()
+	for i, text := range []string{w.in.Study, w.in.Participant, w.in.Side, w.in.thing(), w.in.Sensor, w.algo, wire.StatusFinal, m.State.String(), m.By} {
+		w.rows.Field(i).(*array.StringBuilder).Append(text)
+	}
+	w.rows.Field(9).(*array.TimestampBuilder).Append(arrow.Timestamp(start.UnixMilli()))
+	w.rows.Field(10).(*array.Uint32Builder).Append(60)
+	w.rows.Field(11).(*array.Uint32Builder).Append(1)
+	if n := len(w.stretches); n > 0 && w.stretches[n-1].State == m.State && w.stretches[n-1].To.Equal(start) {
+		w.stretches[n-1].To = start.Add(time.Minute)
+	} else {
+		w.stretches = append(w.stretches, Stretch{start, start.Add(time.Minute), m.State})
+	}
+}
+
+// flush stores the rows of a day.
+func (w *wearing) flush() {
+	n := w.rows.Field(0).Len()
+	if n == 0 || w.err != nil {
+		return
+	}
+	w.n += int64(n)
+	w.err = w.to.Write([]arrow.Record{w.rows.NewRecord()})
+}
