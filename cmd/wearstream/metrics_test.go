@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
@@ -21,8 +22,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/metrics.txt")
 
-// TestMetrics holds what a running `up` exposes, and a bridge beside it, against
-// the list that alert rules and dashboards rest on; promtool has nothing against
+// TestMetrics holds what a running `up` exposes, and a bridge and a scorer beside it,
+// against the list that alert rules and dashboards rest on; promtool has nothing against
 // it; and a real Prometheus that scrapes both answers every query of every
 // dashboard.
 func TestMetrics(t *testing.T) {
@@ -44,9 +45,9 @@ func TestMetrics(t *testing.T) {
 		here.t = t
 		here.checkDashboards(golden(t))
 	})
-	live, bridge := u.metrics(), exposed(b)
+	live, bridge, scorer := u.metrics(), exposed(b), exposed(scoreRegistry(t))
 	t.Run("list", func(t *testing.T) {
-		got := describe(live + bridge)
+		got := describe(live + bridge + scorer)
 		if *update {
 			if err := os.WriteFile(goldenFile, []byte(got), 0o644); err != nil {
 				t.Fatal(err)
@@ -56,7 +57,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("metrics differ from %s (-update rewrites it): %s", goldenFile, firstDifference(got, want))
 		}
 	})
-	for name, text := range map[string]string{"promtool up": live, "promtool bridge": bridge} {
+	for name, text := range map[string]string{"promtool up": live, "promtool bridge": bridge, "promtool score": scorer} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), parts.Promtool.Need(t), "check", "metrics")
 			cmd.Stdin = strings.NewReader(text)
@@ -79,6 +80,29 @@ func bridgeRegistry(t *testing.T) *prometheus.Registry {
 	if _, err := bridge.New(cfg, bridge.Deps{Cell: s.cell, Log: s.log, Registerer: s.reg}); err != nil {
 		t.Fatal(err)
 	}
+	return s.reg
+}
+
+// scoreRegistry is what a scorer that has not started registers.
+func scoreRegistry(t *testing.T) *prometheus.Registry {
+	t.Helper()
+	var c cli
+	parser, err := kong.New(&c, kong.Vars{"home": "DATA"}, kong.Configuration(loadYAML))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse([]string{"score", "--url", "http://127.0.0.1:1", "--kafka.brokers", "127.0.0.1:1", "--clickhouse.dsn", "http://u@127.0.0.1:1"}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Score.Log.site(&env{log: discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stop, err := c.Score.group(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
 	return s.reg
 }
 

@@ -16,6 +16,7 @@ import (
 
 // scoreCmd asks a model of one's own about windows.
 type scoreCmd struct {
+	Data       string          `name:"data" type:"path" default:"${home}" help:"Data folder of a running wearstream up, which says where log and ClickHouse are, unless one of them is named."`
 	Log        logConfig       `embed:""`
 	Name       string          `name:"name" default:"score" help:"Name of this scorer: of its consumer group, and of its answers in score_calls. Another name begins with the oldest window in the log."`
 	Model      modelFlags      `embed:""`
@@ -43,48 +44,66 @@ func (scoreCmd) Help() string {
 		"5xx, 429 and silence are asked again. 4xx, redirects and answers that cannot be read halt the partition: /readyz says why, and it goes on by itself when the service is mended. With --on-refusal skip, rows that are refused by 400, 413 or 422 are skipped; score_calls has the reason.\n\n" +
 		"deploy/examples/score/serve.py is such a service, in Python.\n\n" +
 		"Examples:\n  python deploy/examples/score/serve.py --listen 127.0.0.1:8000\n" +
-		"  wearstream score --url http://127.0.0.1:8000/score --kafka.brokers 127.0.0.1:9092 --clickhouse.dsn http://wearstream@127.0.0.1:8123 --clickhouse.password_file ~/.local/share/wearstream/clickhouse.password --admin.listen 127.0.0.1:9465\n" +
-		"  wearstream score --name sleep-2 --url https://models.example.org/sleep --score.token_file /run/secrets/token --window 5s,60s --study ST01 --config wearstream.yaml\n" +
+		"  wearstream score --url http://127.0.0.1:8000/score --admin.listen 127.0.0.1:9465    # beside a running up\n" +
+		"  wearstream score --name sleep-2 --url https://models.example.org/sleep --score.token_file /run/secrets/token --window 5s,60s --study ST01 --kafka.brokers kafka:9092 --clickhouse.dsn http://wearstream@clickhouse:8123 --clickhouse.password_file /run/secrets/clickhouse\n" +
 		"  SELECT sensor, window_start, name, value, model, digest, revision FROM scores WHERE study = 'ST01' ORDER BY sensor, window_start, name"
 }
 
 // Run scores until it is told to stop.
 func (c *scoreCmd) Run(ctx context.Context, e *env) error {
+	if len(c.Log.Brokers.Brokers) == 0 && c.ClickHouse.DSN == "" {
+		at, err := readEndpoints(c.Data)
+		if err != nil {
+			return err
+		}
+		c.Log.Cell, c.Log.Brokers, c.ClickHouse = at.Cell, kafkaFlags(brokersAt(at, e)), clickhouseFlags(at.clickhouse())
+	}
 	s, err := c.Log.site(e)
 	if err != nil {
 		return err
 	}
-	for _, w := range c.Model.Window {
-		if !slices.Contains(features.Lengths, w) {
-			return usage(fmt.Errorf("window: there are no windows of %s; there are %v", w, features.Lengths))
-		}
-	}
-	schema, views := windowColumns()
-	scorer, err := score.New(score.Config(c.Model), s.cell, c.Name, schema, s.reg)
+	g, stop, err := c.group(s)
 	if err != nil {
 		return usage(err)
 	}
+	defer stop()
 	if _, err := s.ensureTopics(ctx); err != nil {
 		return err
 	}
-	conn, err := clickhouse.Open(clickhouse.Config(c.ClickHouse), s.cell)
-	if err != nil {
-		return usage(err)
-	}
-	defer conn.Close()
+	schema, views := windowColumns()
 	if err := clickhouse.Migrate(ctx, clickhouse.Config(c.ClickHouse), s.cell, schema, views); err != nil {
 		return unreachable(err)
 	}
+	return s.serve(ctx, c.Admin, g.Run)
+}
+
+// group feeds the scorer, and dials nothing yet; stop lets go of its connections.
+func (c *scoreCmd) group(s *site) (g *kafka.Group, stop func(), err error) {
+	for _, w := range c.Model.Window {
+		if !slices.Contains(features.Lengths, w) {
+			return nil, nil, fmt.Errorf("window: there are no windows of %s; there are %v", w, features.Lengths)
+		}
+	}
+	schema, _ := windowColumns()
+	scorer, err := score.New(score.Config(c.Model), s.cell, c.Name, schema, s.reg)
+	if err != nil {
+		return nil, nil, err
+	}
+	conn, err := clickhouse.Open(clickhouse.Config(c.ClickHouse), s.cell)
+	if err != nil {
+		return nil, nil, err
+	}
 	to := sink.Retry(sink.Instrument(clickhouse.NewScores(conn, s.cell, c.Name, scorer, s.reg), "score", s.reg), s.log)
-	g, err := kafka.NewGroup(kafka.GroupConfig{
+	g, err = kafka.NewGroup(kafka.GroupConfig{
 		Sink: "score", Group: s.cell + ".score-" + c.Name, Instance: s.instance, Cell: s.cell,
 		Topics:         map[string]kafka.Limits{wire.TopicFeatures: {Records: c.Cuts.Records, Bytes: c.Cuts.Bytes, Age: c.Cuts.Cut, IdleAge: c.Cuts.Idle}},
 		SessionTimeout: c.Cuts.Session,
 	}, s.kafka, to, s.log, s.reg)
 	if err != nil {
-		return usage(err)
+		conn.Close()
+		return nil, nil, err
 	}
 	s.health.add("score", g.Ready)
 	s.health.add("model", scorer.Ready)
-	return s.serve(ctx, c.Admin, g.Run)
+	return g, func() { conn.Close() }, nil
 }
