@@ -147,7 +147,7 @@ func TestScore(t *testing.T) {
 	u.sameScores(model.digest, want)
 	t.Logf("%d windows, %s scores; asked %d times, answers and windows kept: %s", want, strings.TrimSpace(u.mustQuery("SELECT count() FROM scores")),
 		model.posts(), strings.TrimSpace(u.mustQuery("SELECT count(), sum(windows) FROM score_calls")))
-	if got := u.mustQuery("SELECT count() - uniqExact(sensor, length_s, window_start, algo, model, digest, generation, revision, name) FROM scores_all"); got != "0\n" {
+	if got := u.mustQuery("SELECT count() - uniqExact(sensor, length_s, window_start, algo, model, digest, generation, revision) FROM scored_windows"); got != "0\n" {
 		t.Errorf("%s rows are there twice", got)
 	}
 

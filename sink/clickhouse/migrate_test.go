@@ -53,9 +53,9 @@ func TestMigrateConcurrently(t *testing.T) {
 	}
 	expect(t, conn, "SELECT name FROM system.tables WHERE database = currentDatabase() AND name NOT LIKE '%goose%' ORDER BY name", strings.Join([]string{
 		"batches", "batches_all", "device_status", "device_status_all", "features_5s", "features_5s_all", "features_60s", "features_60s_all", "features_900s", "features_900s_all",
-		"logs", "quarantine", "quarantine_all", "samples", "windows",
+		"logs", "quarantine", "quarantine_all", "samples", "score_calls", "scored_windows", "scores", "scores_all", "windows",
 	}, "\n"))
-	expect(t, conn, "SELECT max(version_id) FROM goose_db_version", "2")
+	expect(t, conn, "SELECT max(version_id) FROM goose_db_version", "3")
 }
 
 // A feature set that grows adds columns; rows of before have NULL there.

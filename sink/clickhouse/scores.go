@@ -23,13 +23,13 @@ import (
 // Tables of scores, with their sorting keys.
 const (
 	tableCalls  = "score_calls"
-	tableScores = "scores_all"
+	tableScores = "scored_windows"
 
 	callKey  = "scorer, generation, partition, first"
-	scoreKey = "sensor, length_s, window_start, algo, model, digest, generation, revision, name"
+	scoreKey = "length_s, sensor, window_start, algo, model, digest, generation, revision"
 )
 
-// maxScoreRows is the most rows of a block of scores.
+// maxScoreRows is the most windows of a block.
 const maxScoreRows = 100_000
 
 // Model answers for cuts: a score.Scorer. Ask may answer differently each time.
@@ -115,18 +115,16 @@ func (s *scores) write(ctx context.Context, cut stream.Cut) error {
 		return sink.Permanent(fmt.Errorf("the answer that is kept in score_calls is to other windows: --window, --algo or --study were changed while this range was under way; "+
 			"start once with those of before, or ask everything under another --name (%q now)", s.name))
 	}
-	rows, err := q.Scores(c.answer)
+	said, err := q.Scores(c.answer)
 	if err != nil {
 		return sink.Permanent(fmt.Errorf("the answer that is kept in score_calls cannot be read: %w", err))
 	}
-	for index := 0; len(rows) > 0; index++ {
-		n := min(len(rows), maxScoreRows)
+	for from := 0; from < len(said); from += maxScoreRows {
 		// A crash between two of them, or behind the last: the tokens of those that are
 		// stored are known when the cut is written again, from the same answer.
-		if err := s.db.insert(ctx, cut.Range, s.rows(q, c.answer, rows[:n], generation, index)); err != nil {
+		if err := s.db.insert(ctx, cut.Range, s.block(q, c.answer, said, from, min(len(said), from+maxScoreRows), generation)); err != nil {
 			return err
 		}
-		rows = rows[n:]
 	}
 	return nil
 }
@@ -183,53 +181,60 @@ func (s *scores) call(q *score.Request, a score.Answer, generation uint32) *bloc
 	}
 }
 
-func (s *scores) rows(q *score.Request, a score.Answer, rows []score.Score, generation uint32, index int) *block {
+// block is the windows of a request from one to before another.
+func (s *scores) block(q *score.Request, a score.Answer, said [][]score.Score, from, to int, generation uint32) *block {
 	var (
-		study, participant, side, thing, sensor   = text(), text(), text(), text(), text()
-		algo, status, model, digest, name, scorer = text(), text(), text(), text(), text(), text()
-		start                                     = &proto.ColDateTime64Raw{ColDateTime64: proto.ColDateTime64{Location: time.UTC, Precision: proto.PrecisionMilli, PrecisionSet: true}}
-		length, revision, generations             proto.ColUInt32
-		input, long                               proto.ColStr
-		value                                     = proto.NewColNullable[float64](new(proto.ColFloat64))
-		partition                                 proto.ColInt32
-		offset                                    proto.ColInt64
+		study, participant, side, thing, sensor = text(), text(), text(), text(), text()
+		algo, status, model, digest, scorer     = text(), text(), text(), text(), text()
+		start                                   = &proto.ColDateTime64Raw{ColDateTime64: proto.ColDateTime64{Location: time.UTC, Precision: proto.PrecisionMilli, PrecisionSet: true}}
+		length, revision, generations           proto.ColUInt32
+		input                                   proto.ColStr
+		names, texts                            = new(proto.ColStr).Array(), new(proto.ColStr).Array()
+		values                                  = proto.NewColNullable[float64](new(proto.ColFloat64)).Array()
+		partition                               proto.ColInt32
+		offset                                  proto.ColInt64
 	)
-	for i := range rows {
-		r, w := &rows[i], rows[i].Window
+	for i := from; i < to; i++ {
+		w := &q.Asked[i]
 		study.Append(w.Study)
 		participant.Append(w.Participant)
 		side.Append(w.Side)
 		thing.Append(w.Thing)
 		sensor.Append(w.Sensor)
-		algo.Append(w.Algo)
-		status.Append(w.Status)
-		model.Append(a.Model)
-		digest.Append(a.Digest)
-		name.Append(r.Name)
-		scorer.Append(s.name)
 		start.AppendRaw(proto.DateTime64(w.StartMS))
 		length.Append(w.LengthS)
+		algo.Append(w.Algo)
 		revision.Append(w.Revision)
+		status.Append(w.Status)
 		input.Append(w.InputDigest)
-		value.Append(proto.Nullable[float64]{Set: !math.IsNaN(r.Value), Value: r.Value})
-		long.Append(r.Text)
+		model.Append(a.Model)
+		digest.Append(a.Digest)
+		var ns, ts []string
+		var vs []proto.Nullable[float64]
+		for _, x := range said[i] {
+			ns, ts = append(ns, x.Name), append(ts, x.Text)
+			vs = append(vs, proto.Nullable[float64]{Set: !math.IsNaN(x.Value), Value: x.Value})
+		}
+		names.Append(ns)
+		values.Append(vs)
+		texts.Append(ts)
+		scorer.Append(s.name)
 		generations.Append(generation)
 		partition.Append(q.Range.Partition)
 		offset.Append(w.Offset)
 	}
-	key := func(r score.Score) string {
-		w := r.Window
-		return fmt.Sprintf("(%s, %d, fromUnixTimestamp64Milli(%d, 'UTC'), %s, %s, %s, %d, %d, %s)",
-			literal(w.Sensor), w.LengthS, w.StartMS, literal(w.Algo), literal(a.Model), literal(a.Digest), generation, w.Revision, literal(r.Name))
+	key := func(w score.Window) string {
+		return fmt.Sprintf("(%d, %s, fromUnixTimestamp64Milli(%d, 'UTC'), %s, %s, %s, %d, %d)",
+			w.LengthS, literal(w.Sensor), w.StartMS, literal(w.Algo), literal(a.Model), literal(a.Digest), generation, w.Revision)
 	}
 	return &block{
-		table: tableScores, part: s.name, index: index, rows: len(rows), key: scoreKey,
-		bounds: [2]string{key(rows[0]), key(rows[len(rows)-1])},
+		table: tableScores, part: s.name, index: from / maxScoreRows, rows: to - from, key: scoreKey,
+		bounds: [2]string{key(q.Asked[from]), key(q.Asked[to-1])},
 		input: proto.Input{
 			{Name: "study", Data: study}, {Name: "participant", Data: participant}, {Name: "side", Data: side}, {Name: "thing", Data: thing}, {Name: "sensor", Data: sensor},
 			{Name: "window_start", Data: start}, {Name: "length_s", Data: length}, {Name: "algo", Data: algo}, {Name: "revision", Data: revision},
 			{Name: "status", Data: status}, {Name: "input_digest", Data: input}, {Name: "model", Data: model}, {Name: "digest", Data: digest},
-			{Name: "name", Data: name}, {Name: "value", Data: value}, {Name: "text", Data: long}, {Name: "scorer", Data: scorer},
+			{Name: "names", Data: names}, {Name: "values", Data: values}, {Name: "texts", Data: texts}, {Name: "scorer", Data: scorer},
 			{Name: "generation", Data: generations}, {Name: "partition", Data: partition}, {Name: "offset", Data: offset},
 		},
 	}

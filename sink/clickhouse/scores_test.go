@@ -122,7 +122,7 @@ func TestScores(t *testing.T) {
 			"a,2026-03-31 23:59:55.000,word,NULL,it's \\1~,moody,0123abcd,"+algo+",1,0123456789abcdef,st,p1,final\n"+
 			"a,2026-04-01 00:00:00.000,mood,1,,moody,0123abcd,"+algo+",1,0123456789abcdef,st,p1,final\n"+
 			"a,2026-04-01 00:00:00.000,word,NULL,it's \\1~,moody,0123abcd,"+algo+",1,0123456789abcdef,st,p1,final")
-	expect(t, conn, "SELECT count() FROM scores_all", "4")
+	expect(t, conn, "SELECT count() FROM scored_windows", "2")
 	expect(t, conn, "SELECT scorer, partition, first, next, windows, result, code, model, digest, length(question_sha256), lower(hex(SHA256(answer))) = answer_sha256 FROM score_calls",
 		"m,3,0,3,2,answered,200,moody,0123abcd,64,1")
 
@@ -175,7 +175,7 @@ func TestScoresKilled(t *testing.T) {
 			if m.asked != c.asked {
 				t.Errorf("asked %d times, want %d", m.asked, c.asked)
 			}
-			expect(t, conn, fmt.Sprintf("SELECT count(), min(value), max(value) FROM scores_all WHERE digest = '%s'", m.digest), fmt.Sprintf("2,%d,%[1]d", c.mood))
+			expect(t, conn, fmt.Sprintf("SELECT count(), min(values[1]), max(values[1]) FROM scored_windows WHERE digest = '%s'", m.digest), fmt.Sprintf("1,%d,%[1]d", c.mood))
 		})
 	}
 }
@@ -197,7 +197,7 @@ func TestScoresAtOnce(t *testing.T) {
 	if m.asked != 2 {
 		t.Errorf("asked %d times", m.asked)
 	}
-	expect(t, conn, "SELECT count(), uniqExact(value) FROM scores_all WHERE name = 'mood'", "2,1")
+	expect(t, conn, "SELECT count(), uniqExact(values[1]) FROM scored_windows", "2,1")
 	expect(t, conn, "SELECT count() FROM score_calls", "1")
 }
 
@@ -217,8 +217,9 @@ func TestScoreRevisions(t *testing.T) {
 	write(t, s, scoredCut(t, 6, window("s", c, 9, wire.StatusCorrected)))
 	for range 2 {
 		expect(t, conn, "SELECT toSecond(window_start), revision, value FROM scores WHERE name = 'mood' ORDER BY window_start", "0,2,2\n10,9,NULL")
-		expect(t, conn, "SELECT count(), countIf(name = '') FROM scores_all", "13,1")
-		execute(t, conn, "OPTIMIZE TABLE scores_all FINAL")
+		expect(t, conn, "SELECT count() FROM scores_all", "12")
+		expect(t, conn, "SELECT count(), countIf(empty(names)) FROM scored_windows", "7,1")
+		execute(t, conn, "OPTIMIZE TABLE scored_windows FINAL")
 	}
 	// 204: what was said before does not outlive it.
 	m.says = &score.Answer{Result: score.ResultNothing, Code: 204, Model: "moody", Digest: m.digest}
@@ -266,13 +267,13 @@ func TestScoresErrors(t *testing.T) {
 	if err := s.Write(t.Context(), cutOf(wire.TopicDevice, log1, 0, tick)); !sink.IsPermanent(err) {
 		t.Errorf("another topic: %v", err)
 	}
-	expect(t, conn, "SELECT count() FROM scores_all", "2")
+	expect(t, conn, "SELECT count() FROM scored_windows", "1")
 }
 
 // A block of scores that is larger than the limit is several.
 func TestManyScores(t *testing.T) {
 	cfg, conn := database(t)
-	rows := make([]wire.WindowRow, maxScoreRows/2+7)
+	rows := make([]wire.WindowRow, maxScoreRows+7)
 	for i := range rows {
 		rows[i] = window(fmt.Sprint("s", i), at("2026-04-01T00:00:00Z"), 1, wire.StatusFinal)
 	}
@@ -280,5 +281,6 @@ func TestManyScores(t *testing.T) {
 	for range 2 {
 		write(t, m.sink(t, cfg, "m"), scoredCut(t, 0, rows...))
 	}
-	expect(t, conn, "SELECT count(), uniqExact(sensor) FROM scores_all", fmt.Sprintf("%d,%d", 2*len(rows), len(rows)))
+	expect(t, conn, "SELECT count(), uniqExact(sensor) FROM scored_windows", fmt.Sprintf("%d,%[1]d", len(rows)))
+	expect(t, conn, "SELECT count() FROM scores", fmt.Sprint(2*len(rows)))
 }

@@ -6,18 +6,17 @@ import (
 	"math"
 )
 
-// Score is one number or text of one window. A window that the model said nothing of
-// has one without a name, so that a score of an earlier revision does not outlive it.
+// Score is one number or text of a window, by its column's name.
 type Score struct {
-	Window *Window
-	Name   string
-	Value  float64 // NaN: there is none
-	Text   string
+	Name  string
+	Value float64 // NaN: there is none
+	Text  string
 }
 
-// Scores reads an answer to the request: the scores of every window that was asked,
-// in that order, in the order of the answer's columns. Of a refusal there are none.
-func (q *Request) Scores(a Answer) ([]Score, error) {
+// Scores reads an answer to the request: the scores of each window that was asked, in
+// the order of the answer's columns; none where the model said nothing of a window.
+// Of a refusal it is nil.
+func (q *Request) Scores(a Answer) ([][]Score, error) {
 	if a.Result == ResultRefused {
 		return nil, nil
 	}
@@ -27,17 +26,7 @@ func (q *Request) Scores(a Answer) ([]Score, error) {
 			return nil, err
 		}
 	}
-	var scores []Score
-	for i := range q.Asked {
-		if len(said[i]) == 0 {
-			said[i] = []Score{{Value: math.NaN()}}
-		}
-		for _, s := range said[i] {
-			s.Window = &q.Asked[i]
-			scores = append(scores, s)
-		}
-	}
-	return scores, nil
+	return said, nil
 }
 
 // read fills said, one entry for each window that was asked.

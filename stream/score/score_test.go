@@ -229,8 +229,10 @@ func TestAsk(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, x := range scores {
-			got = append(got, fmt.Sprintf("%s/%d %s=%.4f%s", x.Window.Sensor, x.Window.Revision, x.Name, x.Value, x.Text))
+		for i, of := range scores {
+			for _, x := range of {
+				got = append(got, fmt.Sprintf("%s/%d %s=%.4f%s", q.Asked[i].Sensor, q.Asked[i].Revision, x.Name, x.Value, x.Text))
+			}
 		}
 		want := "a/1 risk=0.1429,a/1 why=NaNx = 1,a/1 high=0.0000,a/1 n=-1.0000,b/1 risk=0.2857,b/1 why=NaNx = 2,b/1 high=1.0000,b/1 n=-2.0000,a/2 risk=NaN,a/2 why=NaN,a/2 high=1.0000,a/2 n=-3.0000"
 		if strings.Join(got, ",") != want {
@@ -423,18 +425,17 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			return
 		}
-		windows := map[*Window]map[string]bool{}
-		for _, s := range scores {
-			if windows[s.Window] == nil {
-				windows[s.Window] = map[string]bool{}
-			}
-			if windows[s.Window][s.Name] || s.Name != "" && !scoreName.MatchString(s.Name) {
-				t.Errorf("score %q stands twice, or is none", s.Name)
-			}
-			windows[s.Window][s.Name] = true
+		if len(scores) != len(q.Asked) {
+			t.Errorf("scores of %d windows, %d were asked", len(scores), len(q.Asked))
 		}
-		if len(windows) != len(q.Asked) {
-			t.Errorf("scores of %d windows, %d were asked", len(windows), len(q.Asked))
+		for _, of := range scores {
+			names := map[string]bool{}
+			for _, s := range of {
+				if names[s.Name] || !scoreName.MatchString(s.Name) {
+					t.Errorf("score %q stands twice, or is none", s.Name)
+				}
+				names[s.Name] = true
+			}
 		}
 	})
 }

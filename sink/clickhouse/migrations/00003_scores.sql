@@ -28,9 +28,9 @@ ENGINE = ReplacingMergeTree
 ORDER BY (scorer, generation, partition, first)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
--- Every score of every revision of a window, with the row that it was made from. A
--- row without a name says that the model had nothing to say of that revision.
-CREATE TABLE IF NOT EXISTS scores_all
+-- What a model said of every revision of a window that it was asked about, with the
+-- row that it was made from; nothing, where it had nothing to say.
+CREATE TABLE IF NOT EXISTS scored_windows
 (
     study        LowCardinality(String),
     participant  LowCardinality(String),
@@ -45,14 +45,14 @@ CREATE TABLE IF NOT EXISTS scores_all
     input_digest String COMMENT 'of the row that was scored' CODEC(ZSTD(1)),
     model        LowCardinality(String),
     digest       LowCardinality(String) COMMENT 'of the model, as it said',
-    name         LowCardinality(String) COMMENT 'column of the answer',
-    value        Nullable(Float64) COMMENT 'a number; 1 and 0 of a truth value' CODEC(ZSTD(1)),
-    text         String CODEC(ZSTD(1)),
+    names        Array(LowCardinality(String)) COMMENT 'columns of the answer' CODEC(ZSTD(1)),
+    values       Array(Nullable(Float64)) COMMENT 'numbers; 1 and 0 of a truth value' CODEC(ZSTD(1)),
+    texts        Array(String) CODEC(ZSTD(1)),
     scorer       LowCardinality(String) COMMENT 'wearstream score --name',
     generation   UInt32 COMMENT 'of the log, see logs' CODEC(ZSTD(1)),
     partition    Int32 COMMENT 'of the scored record in the log' CODEC(ZSTD(1)),
     offset       Int64 COMMENT 'of the scored record in the log' CODEC(Delta, ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (sensor, length_s, window_start, algo, model, digest, generation, revision, name)
+ORDER BY (length_s, sensor, window_start, algo, model, digest, generation, revision)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
