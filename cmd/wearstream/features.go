@@ -23,7 +23,7 @@ import (
 // featuresCmd turns recordings into feature Parquet.
 type featuresCmd struct {
 	Files       []string `arg:"" optional:"" name:"file" help:"Recordings: canonical CSV, Empatica E4, Axivity .cwa, GENEActiv .bin or .csv; gzipped or not."`
-	Out         string   `name:"out" short:"o" required:"" type:"path" placeholder:"DIR" help:"Folder for features/v1/..., wear/v1/... and pages/."`
+	Out         string   `name:"out" short:"o" required:"" type:"path" placeholder:"DIR" help:"Folder for features/v1/..., wear/v1/..., pairs/v1/... and pages/."`
 	Set         []string `name:"set" default:"core.v1" help:"Feature sets."`
 	Wear        []string `name:"wear" default:"device,detach,ggir2023,actipy" help:"Algorithms of wear, the one that decides first in front: accelthreshold, actipy, choi (of activity counts: with --set ref.v1), cta, detach, device, ggir2013, ggir2023."`
 	Origin      string   `name:"origin" default:"grid" enum:"grid,first-sample" help:"Windows begin on the UTC grid, or are counted from the first sample, to compare with tools that do: grid or first-sample."`
@@ -40,7 +40,9 @@ type featuresCmd struct {
 
 func (featuresCmd) Help() string {
 	return "It needs no service. DIR/features/v1/window=60s/study=.../date=.../*.parquet has the columns that `wearstream up` stores, DIR/wear/v1/study=.../date=.../*.parquet\n" +
-		"of each minute whether the device was worn; a second run of a recording replaces what the first wrote. Side: --left, --right, the manifest, or left, right, L or R as a word of the file's name.\n" +
+		"of each minute whether the device was worn; a second run of a recording replaces what the first wrote.\n" +
+		"Left and right of one study and participant, or one left and one right of nobody, pair where they overlap: DIR/pairs/v1/study=.../date=.../*.parquet, and what\n" +
+		"says that devices are mislabelled, for a person to confirm. Side: --left, --right, the manifest, or left, right, L or R as a word of the file's name.\n" +
 		"Exit status 0 with a warning: a file is damaged, and what could be read is done. 1: nothing of a file could be read; the others are done.\n\n" +
 		"Examples:\n  wearstream features -o out S01.csv.gz S02.csv.gz\n  wearstream features -o out --study ST01 --participant P-0042 --left 1.csv --right 2.csv\n" +
 		"  wearstream features -o out --manifest study.csv"
@@ -117,18 +119,23 @@ func (c *featuresCmd) pages(reports []batch.Report) error {
 // featureStore is the folder as the place to store to.
 type featureStore struct{ *object.Recordings }
 
-func (r featureStore) Begin(table batch.Table, set string, of batch.Input) (batch.Recording, error) {
-	source, err := filepath.Abs(of.Path)
-	if err != nil {
-		return nil, err
+func (r featureStore) Begin(table batch.Table, set string, of ...batch.Input) (batch.Recording, error) {
+	var sources, names []string
+	for _, in := range of {
+		source, err := filepath.Abs(in.Path)
+		if err != nil {
+			return nil, err
+		}
+		sources, names = append(sources, source), append(names, in.Sensor)
 	}
-	return r.Recordings.Begin(string(table), set, source, of.Sensor)
+	return r.Recordings.Begin(string(table), set, strings.Join(sources, ", "), names...)
 }
 
 // featuresResult is what --json prints.
 type featuresResult struct {
 	Out        string            `json:"out"`
 	Recordings []recordingResult `json:"recordings"`
+	Pairs      []pairResult      `json:"pairs,omitempty"`
 	Failed     int               `json:"failed"`
 	Hours      float64           `json:"hours"` // of recording
 	Elapsed    float64           `json:"elapsed_s"`
@@ -152,6 +159,7 @@ type recordingResult struct {
 	Algos       []string         `json:"algos,omitempty"`
 	WearMin     map[string]int   `json:"wear_min,omitempty"` // minutes by state
 	Gaps        int              `json:"gaps"`
+	Findings    []findingResult  `json:"findings,omitempty"`
 	Warning     string           `json:"warning,omitempty"`
 	Error       string           `json:"error,omitempty"`
 }
@@ -163,7 +171,7 @@ func (c *featuresCmd) tell(e *env, reports []batch.Report, took time.Duration) e
 	for _, r := range reports {
 		one := recordingResult{
 			Input: r.Input, Study: r.Study, Participant: r.Participant, Side: r.Side,
-			MeasuredHz: r.MeasuredHz, Rows: r.Rows, Algos: r.Algos, Gaps: len(r.Gaps), Warning: r.Warning(),
+			MeasuredHz: r.MeasuredHz, Rows: r.Rows, Algos: r.Algos, Gaps: len(r.Gaps), Findings: findings(e, r.Path, r.Findings), Warning: r.Warning(),
 		}
 		if rec := r.Recording; rec != nil {
 			one.Device, one.Serial = rec.Device.Model, rec.Device.Serial
@@ -186,16 +194,20 @@ func (c *featuresCmd) tell(e *env, reports []batch.Report, took time.Duration) e
 		}
 		res.Recordings = append(res.Recordings, one)
 	}
+	unpaired := res.pairs(e, reports)
 	if e.json {
 		if err := json.NewEncoder(e.stdout).Encode(res); err != nil {
 			return err
 		}
 	} else {
-		fmt.Fprintf(e.stdout, "%d of %d recordings, %.1f h, %d samples in %.1f s (%.0f h/s), peak memory %d MB: %s\n",
-			len(reports)-res.Failed, len(reports), res.Hours, samples, res.Elapsed, res.Hours/max(res.Elapsed, 1e-3), res.PeakRSS>>20, c.Out)
+		fmt.Fprintf(e.stdout, "%d of %d recordings, %d pairs, %.1f h, %d samples in %.1f s (%.0f h/s), peak memory %d MB: %s\n",
+			len(reports)-res.Failed, len(reports), len(res.Pairs)-unpaired, res.Hours, samples, res.Elapsed, res.Hours/max(res.Elapsed, 1e-3), res.PeakRSS>>20, c.Out)
 	}
 	if res.Failed > 0 {
 		return fmt.Errorf("%d of %d recordings could not be read", res.Failed, len(reports))
+	}
+	if unpaired > 0 {
+		return fmt.Errorf("%d of %d pairs could not be stored", unpaired, len(res.Pairs))
 	}
 	return nil
 }

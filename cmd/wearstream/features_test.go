@@ -93,6 +93,7 @@ func TestFeatures(t *testing.T) {
 		{[]string{file("nowhere.csv"), file("w2.csv.gz")}, exitFailed, "1 of 2 recordings could not be read"},
 		{[]string{"--set", "core.v9", file("w2.csv.gz")}, exitUsage, "ref.v1"},
 		{[]string{"--start", "2026-03-01", file("w2.csv.gz")}, exitUsage, "zone"},
+		{[]string{"--wear", "watch", file("w2.csv.gz")}, exitUsage, "--wear"},
 		{nil, exitUsage, "no recording"},
 		{[]string{file("w2.csv.gz"), filepath.Join(out, "w2.csv")}, exitUsage, "manifest"},
 	} {

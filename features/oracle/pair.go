@@ -1,7 +1,6 @@
 package oracle
 
 import (
-	"fmt"
 	"path/filepath"
 	"time"
 
@@ -29,28 +28,12 @@ func pairs() (list []Against) {
 
 // ComparePairs holds package pair against the references of both wrists.
 func (d Data) ComparePairs() (Report, error) {
-	var report Report
-	for _, recording := range PairRecordings {
-		references := tables{d.Oracle, make(map[string]*Rows)}
-		got, err := d.Pairs(recording)
-		if err != nil {
-			return nil, err
-		}
-		for i := range Pair {
-			a := &Pair[i]
-			start, want, err := references.reference(a, recording, pair.Length)
-			if err != nil {
-				return nil, err
-			}
-			line, err := compare(got, a, start, want, InKernels(a))
-			if err != nil {
-				return nil, fmt.Errorf("compare %s of %s with %s: %w", a.Feature, recording, a.File, err)
-			}
-			line.Recording, line.Length = recording, pair.Length
-			report = append(report, line)
-		}
-	}
-	return report, nil
+	return d.ComparePairsOf(func(recording string, _ time.Duration) (*Rows, error) { return d.Pairs(recording) }, InKernels)
+}
+
+// ComparePairsOf holds rows of pairs against the references.
+func (d Data) ComparePairsOf(rows Provider, stage Stage) (Report, error) {
+	return d.compareAll(PairRecordings, Pair, rows, stage)
 }
 
 // Pairs computes the rows of two wrists, in windows from the first sample.

@@ -37,12 +37,13 @@ type Table string
 const (
 	Features Table = "features" // of windows, by a set
 	Wear     Table = "wear"     // of minutes, whether the device was worn
+	Pairs    Table = "pairs"    // of windows of a left and a right recording
 )
 
 // Store takes rows. Begin is called concurrently, once for what a set makes of a
-// recording.
+// recording, or of two that pair, by name.
 type Store interface {
-	Begin(table Table, set string, of Input) (Recording, error)
+	Begin(table Table, set string, of ...Input) (Recording, error)
 }
 
 // Recording takes the rows of one recording by one set, from one goroutine. Nothing
@@ -102,17 +103,20 @@ func (b *Batch) Run(ctx context.Context, inputs []Input) ([]Report, error) {
 	for range b.cfg.Workers {
 		workers.Go(newWorker(b.cfg).run(b.jobs))
 	}
-	reports := make([]Report, len(inputs))
+	reports, people := make([]Report, len(inputs)), people(inputs)
 	next := make(chan int)
 	for range min(b.cfg.Workers, len(inputs)) {
 		files.Go(func() {
 			for i := range next {
-				reports[i] = b.file(ctx, inputs[i])
+				var w *wrist
+				if reports[i], w = b.file(ctx, inputs[i], people[i] != nil); people[i] != nil {
+					b.computed(people[i], w, i, reports)
+				}
 				b.advance(func(p *Progress) { p.FilesDone++ })
 			}
 		})
 	}
-	for i := range inputs {
+	for _, i := range together(people) {
 		next <- i
 	}
 	close(next)

@@ -62,8 +62,8 @@ type memoryRecording struct {
 
 func newMemory(tb testing.TB) *memory { return &memory{tb: tb, rows: table{}, wear: table{}} }
 
-func (m *memory) Begin(table batch.Table, _ string, in batch.Input) (batch.Recording, error) {
-	return &memoryRecording{memory: m, table: table, sensor: in.Sensor}, nil
+func (m *memory) Begin(table batch.Table, _ string, of ...batch.Input) (batch.Recording, error) {
+	return &memoryRecording{memory: m, table: table, sensor: of[0].Sensor}, nil
 }
 
 func (m *memoryRecording) Write(rows []arrow.Record) error {

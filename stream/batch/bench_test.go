@@ -21,8 +21,8 @@ import (
 // folder is the real place to store to.
 type folder struct{ *object.Recordings }
 
-func (f folder) Begin(table Table, set string, in Input) (Recording, error) {
-	return f.Recordings.Begin(string(table), set, "bench", in.Sensor)
+func (f folder) Begin(table Table, set string, of ...Input) (Recording, error) {
+	return f.Recordings.Begin(string(table), set, "bench", of[0].Sensor)
 }
 
 func newFolder(b *testing.B) folder {

@@ -11,6 +11,10 @@
 // Of each minute from the first to the last, sooner than 24 h after one with samples,
 // features/wear says whether the device was worn, with the thresholds for its model.
 //
+// Recordings of a left and a right wrist that belong to one participant, or are plainly
+// the two of nobody's, pair where they overlap: features/pair compares their windows of
+// 15 min, and what it finds of days says that devices may be mislabelled.
+//
 // # What a row says beside that
 //
 // status is final, revision 1, lane backlog; final_reason is what the stream says
@@ -22,12 +26,13 @@
 // # Promises
 //
 // The rows of a recording are in the order of their blocks, and a function of the
-// file, the Input and the Config alone. Memory is bounded: some blocks per processor
-// and the rows of a day per file. A recording whose clock was set back is read
-// again, with what overlaps held in memory until it is whole. A file that cannot be
-// read fails alone, with the others done; of a damaged one everything that can be
-// read counts, and its Report says what was left out. What was begun of a
-// recording that fails is not stored.
+// file, the Input and the Config alone; those of a pair are of both, in whatever order they
+// are named. Memory is bounded: some blocks per processor and the rows of a day per file;
+// where recordings may pair, 13 KB for each 15 min, until the person's are all computed.
+// A recording whose clock was set back is read again, with what overlaps held in memory
+// until it is whole. A file that cannot be read fails alone, with the others done; of a
+// damaged one everything that can be read counts, and its Report says what was left out.
+// What was begun of a recording that fails is not stored.
 //
 // It reads no clock, writes no file (Store does) and knows no format (stream/recording does).
 package batch

@@ -13,23 +13,24 @@ import (
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
-// file computes one recording.
-func (b *Batch) file(ctx context.Context, in Input) (rep Report) {
+// file computes one recording, and what pairing needs of it where it may.
+func (b *Batch) file(ctx context.Context, in Input, paired bool) (rep Report, _ *wrist) {
 	rep.Input = in
 	if rep.Err = ctx.Err(); rep.Err != nil {
-		return rep
+		return rep, nil
 	}
 	b.advance(func(p *Progress) { p.Open = in.Path })
 	r, err := recording.Open(in.Path, b.cfg.Reader)
 	if err != nil {
 		rep.Err = err
-		return rep
+		return rep, nil
 	}
 	rep.Recording = r
 	in.side(r.Device.Side)
-	rep.Input = in
+	rep.Input, rep.Findings = in, headed(r.Device.Side, in.Side)
 	b.advance(func(p *Progress) { p.SamplesOf += r.Samples })
 	f := &file{Batch: b, in: in, rate: r.RateMHz, model: r.Device.Model, batches: r.Batches()}
+	f.paired = paired && (in.Side == "left" || in.Side == "right")
 	if b.cfg.FromFirst {
 		f.origin = r.First.UnixNano()
 	}
@@ -43,18 +44,24 @@ func (b *Batch) file(ctx context.Context, in Input) (rep Report) {
 		}
 	}
 	if rep.Err != nil {
-		return rep
+		return rep, nil
 	}
-	rep.Rows = map[string]int64{}
-	for i, set := range b.cfg.Sets {
+	f.report(&rep)
+	if !f.paired {
+		return rep, nil
+	}
+	return rep, &wrist{Input: in, first: r.First.UnixNano(), last: r.Last.UnixNano(), sides: f.wear.sides}
+}
+
+func (f *file) report(rep *Report) {
+	rep.Rows = map[string]int64{f.wear.set(): f.wear.n}
+	for i, set := range f.cfg.Sets {
 		rep.Rows[set.Name] = f.rows[i]
 		rep.Algos = append(rep.Algos, set.Algo())
 	}
-	rep.Rows[f.wear.set()] = f.wear.n
 	rep.Algos = append(rep.Algos, f.wear.algo)
 	rep.Minutes, rep.Wear, rep.Gaps = f.minutes, f.wear.stretches, f.time.gaps()
 	rep.MeasuredHz = float64(f.time.samples) / f.time.took
-	return rep
 }
 
 // file is a recording that is being computed.
@@ -63,6 +70,7 @@ type file struct {
 	in      Input
 	rate    uint32 // nominal, millihertz
 	model   string
+	paired  bool
 	batches iter.Seq2[*wire.SampleBatch, error]
 	origin  int64
 	seen    int64 // how far its time comes, where that is known already
@@ -139,7 +147,7 @@ func (f *file) compute(ctx context.Context, s *slide) (err error) {
 func (f *file) read(ctx context.Context, s *slide, queue chan<- *job) error {
 	send := func(blocks []*block) error {
 		for _, b := range blocks {
-			j := &job{block: b, in: f.in, rate: f.rate, origin: f.origin, seen: max(f.seen, f.time.seen), done: make(chan *result, 1)}
+			j := &job{block: b, in: f.in, rate: f.rate, paired: f.paired, origin: f.origin, seen: max(f.seen, f.time.seen), done: make(chan *result, 1)}
 			select {
 			case f.jobs <- j:
 				queue <- j

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wearstream/wearstream/features/pair"
 	"github.com/wearstream/wearstream/stream/recording"
 	"github.com/wearstream/wearstream/stream/window"
 )
@@ -31,6 +32,8 @@ type Report struct {
 	Gaps       []Gap   // inside the recording
 	Back       bool    // its clock was set back
 	Minutes    []Minute
+	Findings   []pair.Finding // of the recording alone
+	Pairs      []*Pair
 	Wear       []Stretch // from the first minute to the last
 	Err        error     // nothing of it is stored
 }

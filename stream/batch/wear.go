@@ -8,7 +8,9 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"github.com/wearstream/wearstream/features/pair"
 	"github.com/wearstream/wearstream/features/wear"
+	"github.com/wearstream/wearstream/stream/window"
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
@@ -46,6 +48,8 @@ type wearing struct {
 	today     int64
 	n         int64
 	stretches []Stretch
+	origin    int64
+	sides     map[int64]*pair.Side // by start, of a recording that may pair
 	err       error
 
 	due   []int64           // blocks by time, where they come in another order
@@ -63,7 +67,7 @@ func (w *wearing) set() string {
 func newWearing(f *file, due []int64) (*wearing, error) {
 	c := wear.Config{Order: f.cfg.Wear, Params: wear.ForModel(f.model), Origin: f.origin % blockLength, FinalOnly: true}
 	driver, err := wear.New(c)
-	w := &wearing{in: f.in, algo: c.Algo(), driver: driver, rows: array.NewRecordBuilder(memory.NewGoAllocator(), wearSchema), due: due}
+	w := &wearing{in: f.in, algo: c.Algo(), driver: driver, rows: array.NewRecordBuilder(memory.NewGoAllocator(), wearSchema), due: due, origin: f.origin, sides: map[int64]*pair.Side{}}
 	if due != nil {
 		w.early = map[int64]*result{}
 	}
@@ -73,11 +77,11 @@ func newWearing(f *file, due []int64) (*wearing, error) {
 // add takes a block.
 func (w *wearing) add(start int64, res *result) error {
 	if w.early == nil {
-		return w.push(res)
+		return w.push(start, res)
 	}
 	w.early[start] = res
 	for len(w.due) > 0 && w.early[w.due[0]] != nil {
-		if err := w.push(w.early[w.due[0]]); err != nil {
+		if err := w.push(w.due[0], w.early[w.due[0]]); err != nil {
 			return err
 		}
 		delete(w.early, w.due[0])
@@ -86,7 +90,10 @@ func (w *wearing) add(start int64, res *result) error {
 	return nil
 }
 
-func (w *wearing) push(res *result) error {
+func (w *wearing) push(start int64, res *result) error {
+	if res.side != nil {
+		w.sides[start] = res.side
+	}
 	for i := range res.partials {
 		if err := w.driver.Push(&res.partials[i], w.minute); err != nil {
 			return err
@@ -107,6 +114,10 @@ func (w *wearing) minute(m wear.Minute) {
 	if d := m.Start / int64(24*time.Hour); d != w.today {
 		w.flush()
 		w.today = d
+	}
+	window := window.AtFrom(w.origin, pair.Length, m.Start).Start
+	if side := w.sides[window]; side != nil && m.State == wear.Wear {
+		side.Worn |= 1 << ((m.Start - window) / int64(time.Minute))
 	}
 	start := time.Unix(0, m.Start).UTC()
 	for i, text := range []string{w.in.Study, w.in.Participant, w.in.Side, w.in.thing(), w.in.Sensor, w.algo, wire.StatusFinal, m.State.String(), m.By} {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wearstream/wearstream/features"
+	"github.com/wearstream/wearstream/features/pair"
 	"github.com/wearstream/wearstream/features/wear"
 	"github.com/wearstream/wearstream/stream/window"
 	"github.com/wearstream/wearstream/stream/wire"
@@ -16,6 +17,7 @@ type job struct {
 	*block
 	in     Input
 	rate   uint32 // the recording's nominal one, millihertz
+	paired bool   // it may pair
 	origin int64
 	seen   int64 // how far the recording's time has come
 	done   chan *result
@@ -36,6 +38,7 @@ type result struct {
 	rows     []*wire.WindowRows
 	minutes  []Minute
 	partials []wear.Partial // of the same minutes
+	side     *pair.Side     // for pairing; nil: it does not pair, or has no samples
 	samples  int64
 }
 
@@ -57,6 +60,7 @@ type worker struct {
 	summer  window.Summer
 	merger  window.Merger
 	batches []*wire.SampleBatch
+	wrist   wristwork
 	sums    map[window.Key]window.Sum // of the block, where a set needs what is around windows
 }
 
@@ -195,6 +199,9 @@ func (w *worker) window(j *job, k window.Key, begun *window.Begun, out *result) 
 			minute.Temp = row.Features[s.temp]
 		}
 		out.rows[i].Append(w.widen(s, row))
+	}
+	if j.paired {
+		w.wrist.window(k, &sum, j.start, out)
 	}
 	switch k.Length {
 	case time.Minute:

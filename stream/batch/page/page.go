@@ -44,6 +44,7 @@ func Write(w io.Writer, r *batch.Report) error {
 	v.Missing = v.lost.Round(time.Millisecond).String()
 	v.scales(r.Minutes)
 	v.states(r.Wear)
+	v.doubts(r)
 	v.Panels = panels(rec.First, rec.Last)
 	for i := range v.Panels {
 		v.Panels[i].draw(&v, r.Minutes)
@@ -68,6 +69,7 @@ type view struct {
 	HasTemp            bool
 	Panels             []panel
 	States             []state
+	Doubts             []string
 
 	lost time.Duration
 }
@@ -87,6 +89,18 @@ func (v *view) scales(minutes []batch.Minute) {
 	v.Cold, v.Warm = math.Floor(v.Cold), math.Ceil(v.Warm)
 	if v.Cold == v.Warm {
 		v.Warm++
+	}
+}
+
+// doubts are all findings, of the recording and of its pairs.
+func (v *view) doubts(r *batch.Report) {
+	for _, f := range r.Findings {
+		v.Doubts = append(v.Doubts, batch.Say(f))
+	}
+	for _, p := range r.Pairs {
+		for _, f := range p.Findings {
+			v.Doubts = append(v.Doubts, fmt.Sprintf("%s and %s: %s", p.Left.Sensor, p.Right.Sensor, batch.Say(f)))
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 // nowhere takes rows and keeps none.
 type nowhere struct{}
 
-func (nowhere) Begin(batch.Table, string, batch.Input) (batch.Recording, error) {
+func (nowhere) Begin(batch.Table, string, ...batch.Input) (batch.Recording, error) {
 	return nowhere{}, nil
 }
 func (nowhere) Write([]arrow.Record) error { return nil }

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wearstream/wearstream/features/oracle"
+	"github.com/wearstream/wearstream/features/pair"
+	"github.com/wearstream/wearstream/stream/recording"
+)
+
+// TestOraclePairs holds what features makes of two wrists, of devices that agree and
+// of one whose clock is 3 s late, against the references, by DuckDB.
+func TestOraclePairs(t *testing.T) {
+	data, err := oracle.Find()
+	if err != nil {
+		t.Skip(err)
+	}
+	out := t.TempDir()
+	args := []string{"features", "-o", out, "--origin", "first-sample", "--json"}
+	var manifest strings.Builder
+	manifest.WriteString("file,study,participant\n")
+	started := map[string]time.Time{}
+	for _, name := range oracle.PairRecordings {
+		for _, side := range []string{"left", "right"} {
+			file := filepath.Join(data.Oracle, "inputs", name+"_"+side+".csv.gz")
+			r, err := recording.Open(file, recording.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			started[name] = r.First
+			fmt.Fprintf(&manifest, "%s,ST01,%s\n", file, name)
+		}
+	}
+	list := filepath.Join(t.TempDir(), "study.csv")
+	if err := os.WriteFile(list, []byte(manifest.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, code := call(append(args, "--manifest", list)...); code != exitOK {
+		t.Fatalf("exit status %d\n%s", code, stderr)
+	}
+	report, err := data.ComparePairsOf(func(recording string, _ time.Duration) (*oracle.Rows, error) {
+		var columns, names []string
+		for _, f := range pair.Features {
+			columns, names = append(columns, "p."+f.ID), append(names, f.ID)
+		}
+		columns, names = append(columns, "l.enmo", "r.enmo"), append(names, "enmo_left", "enmo_right") // the wrists' own
+		wrist := func(alias, side string) string {
+			return fmt.Sprintf("JOIN read_parquet('%s/features/v1/window=900s/*/*/*.parquet', hive_partitioning = true) AS %s ON %[2]s.sensor = p.sensor_%s AND %[2]s.window_start = p.window_start", out, alias, side)
+		}
+		text := duckDB(t, fmt.Sprintf(`SELECT epoch_ms(p.window_start), %s FROM read_parquet('%s/pairs/v1/*/*/*.parquet', hive_partitioning = true) AS p %s %s
+			WHERE p.study = 'ST01' AND p.participant = '%s' AND p.algo = '%s' ORDER BY p.window_start`,
+			strings.Join(columns, ", "), out, wrist("l", "left"), wrist("r", "right"), recording, pair.Algo()))
+		return oracleRows(text, names, started[recording].Truncate(time.Millisecond))
+	}, oracle.InStore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table strings.Builder
+	report.Table(&table)
+	t.Logf("stored pairs against the references\n%s", &table)
+	if err := report.Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+// stored is every file of rows below a folder, by its name there.
+func stored(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".parquet" {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		files[filepath.ToSlash(name)], err = os.ReadFile(path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// TestPairsInAnyOrder: of the wrists of two people, in whatever order and way they are
+// named, the same bytes come out; a recording given as both wrists of one person is
+// found, and a second run with the sides exchanged takes its place.
+func TestPairsInAnyOrder(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	start := time.Date(2026, 3, 1, 22, 0, 0, 0, time.UTC)
+	for i, name := range []string{"a_left.csv.gz", "b_right.csv.gz"} {
+		if err := recording.Generate(file(name), uint64(i), start.Add(time.Duration(i)*17*time.Minute), 3*time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	body, err := os.ReadFile(file("a_left.csv.gz"))
+	if err == nil {
+		err = os.WriteFile(file("copy.csv.gz"), body, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string][]byte
+	for i, args := range [][]string{
+		{file("a_left.csv.gz"), file("b_right.csv.gz")},
+		{file("b_right.csv.gz"), file("a_left.csv.gz")},
+		{"--right", file("b_right.csv.gz"), "--left", file("a_left.csv.gz")},
+	} {
+		out := t.TempDir()
+		if _, stderr, code := call(append([]string{"features", "-o", out, "--study", "ST01", "--participant", "P-1"}, args...)...); code != exitOK {
+			t.Fatalf("exit status %d\n%s", code, stderr)
+		}
+		got := stored(t, out)
+		if i == 0 {
+			want = got
+			for _, name := range []string{"pairs/v1/study=ST01/date=2026-03-01/a_left~b_right.pair.v1.0001.parquet", "wear/v1/study=ST01/date=2026-03-02/b_right.wear.v1.0002.parquet"} {
+				if got[name] == nil {
+					t.Errorf("no %s", name)
+				}
+			}
+		}
+		if len(got) != len(want) {
+			t.Errorf("%d files, want %d", len(got), len(want))
+		}
+		for name, body := range want {
+			if !bytes.Equal(got[name], body) {
+				t.Errorf("order %d: %s has other bytes", i, name)
+			}
+		}
+	}
+	out := t.TempDir()
+	for _, sides := range [][2]string{{"a_left.csv.gz", "copy.csv.gz"}, {"copy.csv.gz", "a_left.csv.gz"}} {
+		stdout, stderr, code := call("features", "--json", "-o", out, "--left", file(sides[0]), "--right", file(sides[1]))
+		var got featuresResult
+		if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != exitOK {
+			t.Fatal(err, code, stderr)
+		}
+		if len(got.Pairs) != 1 || got.Pairs[0].Left+".csv.gz" != sides[0] || got.Pairs[0].Windows < 4 {
+			t.Fatalf("pairs: %+v", got.Pairs)
+		}
+		duplicate := slices.IndexFunc(got.Pairs[0].Findings, func(f findingResult) bool { return f.Code == pair.Duplicate && f.Hard && f.Score == 1 })
+		if duplicate < 0 || !strings.Contains(stderr, "DUPLICATE") {
+			t.Errorf("one recording twice is not found: %+v\n%s", got.Pairs[0].Findings, stderr)
+		}
+		for _, name := range []string{"a_left", "copy"} {
+			page, err := os.ReadFile(filepath.Join(out, "pages", name+".html"))
+			if err != nil || !strings.Contains(string(page), "DUPLICATE") || !strings.Contains(string(page), "Two wrists") {
+				t.Errorf("page of %s: %v", name, err)
+			}
+		}
+	}
+	for name := range stored(t, out) {
+		if strings.HasPrefix(name, "pairs/") && !strings.Contains(name, "/a_left~copy.pair.v1.0001.parquet") {
+			t.Errorf("stored %s", name)
+		}
+	}
+}
