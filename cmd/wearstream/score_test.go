@@ -204,10 +204,12 @@ func (w *world) refused(t *testing.T, args []string) {
 		t.Errorf("kept %s", got)
 	}
 	code.Store(http.StatusNoContent)
-	eventually(t, 60*time.Second, "it goes on by itself", func() error { return ready(admin) })
-	if got := results("halts"); got != "nothing\t204\t\tpicky\t0123abcd\t1\n" {
-		t.Errorf("kept %s", got)
-	}
+	eventually(t, 60*time.Second, "it goes on by itself", func() error {
+		if got := results("halts"); got != "nothing\t204\t\tpicky\t0123abcd\t1\n" {
+			return fmt.Errorf("kept %q", got)
+		}
+		return ready(admin)
+	})
 	halts.stop()
 	code.Store(http.StatusUnprocessableEntity)
 	skips := start("skips", "--on-refusal", "skip")

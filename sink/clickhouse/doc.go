@@ -1,8 +1,8 @@
 // Package clickhouse is the sink that makes the log queryable: it owns the
 // ClickHouse schema, its migrations, and the insertion of cuts.
 //
-// The plain names (features_5s, batches, samples, device_status, quarantine) are
-// views and show the truth as known now: one row per identity, retractions gone.
+// The plain names (features_5s, batches, samples, device_status, quarantine, scores)
+// are views and show the truth as known now: one row per identity, retractions gone.
 // <name>_all shows every revision and every repeat of a device.
 //
 // device_status has a row for each status and event message, with the message as
@@ -30,7 +30,22 @@
 // without a word. So after each INSERT its first and last row are looked for by
 // the table's sorting key, and a missing block is sent again under a next token.
 //
-// The sink may be used concurrently. It judges no error of the database: all of
+// # Scores
+//
+// NewScores is another sink over the same machinery, with a group of its own: it asks
+// a model outside about the windows of a cut. A model may answer otherwise each time,
+// so its answer is stored first, in score_calls, under the range: of several answers
+// the first that stands there holds, and the rows of scored_windows are a function of
+// it. A crash before that asks again; no crash makes a row of two answers.
+//
+// scores shows what a model said of the latest revision of each window that it was
+// asked about, a row for each number or text; scores_all every revision. A window
+// that the model left out has none. A window that is retracted is not asked about and
+// keeps what was said of it.
+//
+// # Errors
+//
+// A sink may be used concurrently. It judges no error of the database: all of
 // them mean that the cut is not known to be stored. Rows that this version
 // cannot read are permanent errors; a batch or message that cannot be decoded is
 // counted and skipped, since landing and quarantine keep its bytes.
