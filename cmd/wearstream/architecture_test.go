@@ -31,6 +31,8 @@ func TestImportRules(t *testing.T) {
 		{"stream/processor", module + "features", "the loop runs any operator"},
 		{"stream/batch", module + "sink", "a batch hands out rows; who stores them is told by the command"},
 		{"stream/batch", module + "stream/kafka", "a batch needs no log"},
+		{"stream/score", module + "sink", "it asks a model; who keeps the answer is told by the command"},
+		{"stream/score", module + "stream/kafka", "it is given its records; it does not fetch"},
 		{"gateway", module + "sink", "the gateway writes to the log and to nothing else"},
 		{"gateway", module + "features", "the gateway looks at the envelope only"},
 		{"gateway/bridge", module + "gateway/mqtt", "a bridge is in front of no port of ours"},

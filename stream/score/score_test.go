@@ -468,6 +468,48 @@ func TestLengthsAreNotBelieved(t *testing.T) {
 	}
 }
 
+// TestColumns: what an answer's columns may not be, said so that it can be mended.
+func TestColumns(t *testing.T) {
+	s, _ := scorer(t, config("http://127.0.0.1:1"))
+	q := request(t, s, cutOfThree(t))
+	named := []arrow.Field{{Name: "sensor", Type: arrow.BinaryTypes.String}, {Name: "window_start", Type: arrow.FixedWidthTypes.Timestamp_ms}, {Name: "length_s", Type: arrow.PrimitiveTypes.Uint32}}
+	word := &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String}
+	for says, fields := range map[string][]arrow.Field{
+		"needs the columns":            named[:2],
+		`"class" is a dictionary`:      append(named[:3:3], arrow.Field{Name: "class", Type: word}),
+		`"list" is none of`:            append(named[:3:3], arrow.Field{Name: "list", Type: arrow.ListOf(arrow.PrimitiveTypes.Float64)}),
+		`"when" has a type`:            append(named[:3:3], arrow.Field{Name: "when", Type: arrow.FixedWidthTypes.Timestamp_ns}),
+		`"half" is none of`:            append(named[:3:3], arrow.Field{Name: "half", Type: arrow.FixedWidthTypes.Float16}),
+		`column name "p active"`:       append(named[:3:3], arrow.Field{Name: "p active", Type: arrow.PrimitiveTypes.Float64}),
+		`column name "sensor"`:         append(named[:3:3], named[0]),
+		`"length_s" has a type`:        append(named[:2:2], arrow.Field{Name: "length_s", Type: arrow.PrimitiveTypes.Float64}),
+		"no columns, or more than 256": make([]arrow.Field, 257),
+		"window_start is NULL":         named,
+	} {
+		for i := range fields {
+			if fields[i].Type == nil {
+				fields[i] = arrow.Field{Name: fmt.Sprint("c", i), Type: arrow.PrimitiveTypes.Int8}
+			}
+			fields[i].Nullable = true
+		}
+		b := array.NewRecordBuilder(memory.NewGoAllocator(), arrow.NewSchema(fields, nil))
+		for i := range fields {
+			if text, ok := b.Field(i).(*array.StringBuilder); ok && i == 0 {
+				text.Append("a")
+			} else {
+				b.Field(i).AppendNull()
+			}
+		}
+		body, err := wire.EncodeRows(b.NewRecord())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := q.Scores(Answer{Result: ResultAnswered, Body: body}); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("want %q, got %v", says, err)
+		}
+	}
+}
+
 // doubled is the stream with its rows twice.
 func doubled(t testing.TB, one []byte) []byte {
 	recs, err := wire.DecodeRows(one)
