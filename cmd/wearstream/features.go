@@ -14,6 +14,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/wearstream/wearstream/features"
+	"github.com/wearstream/wearstream/features/calibrate"
 	"github.com/wearstream/wearstream/sink/object"
 	"github.com/wearstream/wearstream/stream/batch"
 	"github.com/wearstream/wearstream/stream/batch/page"
@@ -26,6 +27,7 @@ type featuresCmd struct {
 	Out         string   `name:"out" short:"o" required:"" type:"path" placeholder:"DIR" help:"Folder for features/v1/..., wear/v1/..., pairs/v1/... and pages/."`
 	Set         []string `name:"set" default:"core.v1" help:"Feature sets."`
 	Wear        []string `name:"wear" default:"device,detach,ggir2023,actipy" help:"Algorithms of wear, the one that decides first in front: accelthreshold, actipy, choi (of activity counts: with --set ref.v1), cta, detach, device, ggir2013, ggir2023."`
+	Calibrate   string   `name:"calibrate" default:"record" enum:"off,record" help:"Say of recordings of 72 h or more, on the UTC grid, what calibration their still moments ask for; it is not applied: off or record."`
 	Origin      string   `name:"origin" default:"grid" enum:"grid,first-sample" help:"Windows begin on the UTC grid, or are counted from the first sample, to compare with tools that do: grid or first-sample."`
 	Left        []string `name:"left" type:"path" placeholder:"FILE" help:"Recording of a left wrist."`
 	Right       []string `name:"right" type:"path" placeholder:"FILE" help:"Recording of a right wrist."`
@@ -58,6 +60,7 @@ func (c *featuresCmd) Run(ctx context.Context, e *env) error {
 	}
 	cfg := batch.Config{
 		Wear:      c.Wear,
+		Calibrate: c.Calibrate == "record",
 		FromFirst: c.Origin == "first-sample",
 		Reader:    recording.Options{RateHz: c.RateHz, LSBPerG: c.LSBPerG, TempEvery: c.TempEvery},
 	}
@@ -108,9 +111,18 @@ func (c *featuresCmd) pages(reports []batch.Report) error {
 		if err := page.Write(&b, &reports[i]); err != nil {
 			return err
 		}
-		name := strings.ReplaceAll(reports[i].Sensor, "/", "-") + ".html"
-		if err := os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o644); err != nil {
+		name := filepath.Join(dir, strings.ReplaceAll(reports[i].Sensor, "/", "-"))
+		if err := os.WriteFile(name+".html", b.Bytes(), 0o644); err != nil {
 			return err
+		}
+		if r := reports[i].Calibrate; r != nil {
+			text, err := json.MarshalIndent(r, "", " ")
+			if err == nil {
+				err = os.WriteFile(name+".calibration.json", append(text, '\n'), 0o644)
+			}
+			if err != nil {
+				return fmt.Errorf("write calibration of %s: %w", reports[i].Sensor, err)
+			}
 		}
 	}
 	return nil
@@ -160,8 +172,10 @@ type recordingResult struct {
 	WearMin     map[string]int   `json:"wear_min,omitempty"` // minutes by state
 	Gaps        int              `json:"gaps"`
 	Findings    []findingResult  `json:"findings,omitempty"`
-	Warning     string           `json:"warning,omitempty"`
-	Error       string           `json:"error,omitempty"`
+
+	Calibration *calibrate.Record `json:"calibration,omitempty"`
+	Warning     string            `json:"warning,omitempty"`
+	Error       string            `json:"error,omitempty"`
 }
 
 // tell prints what became of the files.
@@ -183,6 +197,7 @@ func (c *featuresCmd) tell(e *env, reports []batch.Report, took time.Duration) e
 			fmt.Fprintf(e.stderr, "%s: %v\n", r.Path, r.Err)
 		} else {
 			samples += one.Samples
+			one.Calibration = r.Calibrate
 			one.WearMin = map[string]int{}
 			for _, s := range r.Wear {
 				one.WearMin[s.State.String()] += s.Minutes()

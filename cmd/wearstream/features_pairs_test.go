@@ -72,8 +72,8 @@ func TestOraclePairs(t *testing.T) {
 	}
 }
 
-// stored is every file of rows below a folder, by its name there.
-func stored(t *testing.T, dir string) map[string][]byte {
+// storedRows is every file of rows below a folder, by its name there.
+func storedRows(t *testing.T, dir string) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -122,7 +122,7 @@ func TestPairsInAnyOrder(t *testing.T) {
 		if _, stderr, code := call(append([]string{"features", "-o", out, "--study", "ST01", "--participant", "P-1"}, args...)...); code != exitOK {
 			t.Fatalf("exit status %d\n%s", code, stderr)
 		}
-		got := stored(t, out)
+		got := storedRows(t, out)
 		if i == 0 {
 			want = got
 			for _, name := range []string{"pairs/v1/study=ST01/date=2026-03-01/a_left~b_right.pair.v1.0001.parquet", "wear/v1/study=ST01/date=2026-03-02/b_right.wear.v1.0002.parquet"} {
@@ -161,7 +161,7 @@ func TestPairsInAnyOrder(t *testing.T) {
 			}
 		}
 	}
-	for name := range stored(t, out) {
+	for name := range storedRows(t, out) {
 		if strings.HasPrefix(name, "pairs/") && !strings.Contains(name, "/a_left~copy.pair.v1.0001.parquet") {
 			t.Errorf("stored %s", name)
 		}

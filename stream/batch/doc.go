@@ -15,6 +15,9 @@
 // the two of nobody's, pair where they overlap: features/pair compares their windows of
 // 15 min, and what it finds of days says that devices may be mislabelled.
 //
+// From the still moments of a recording of three days or more follows what calibration
+// its device asks for. It is told and corrects nothing.
+//
 // # What a row says beside that
 //
 // status is final, revision 1, lane backlog; final_reason is what the stream says

@@ -9,6 +9,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 
+	"github.com/wearstream/wearstream/features/calibrate"
 	"github.com/wearstream/wearstream/stream/recording"
 	"github.com/wearstream/wearstream/stream/wire"
 )
@@ -33,6 +34,8 @@ func (b *Batch) file(ctx context.Context, in Input, paired bool) (rep Report, _ 
 	f.paired = paired && (in.Side == "left" || in.Side == "right")
 	if b.cfg.FromFirst {
 		f.origin = r.First.UnixNano()
+	} else if b.cfg.Calibrate && r.Last.Sub(r.First) >= calibrate.Default.MinSpan {
+		f.first = r.First.UnixNano()
 	}
 	rep.Err = f.compute(ctx, f.slide())
 	if errors.Is(rep.Err, errBack) {
@@ -60,6 +63,7 @@ func (f *file) report(rep *Report) {
 		rep.Algos = append(rep.Algos, set.Algo())
 	}
 	rep.Algos = append(rep.Algos, f.wear.algo)
+	rep.Calibrate = f.wear.attempt
 	rep.Minutes, rep.Wear, rep.Gaps = f.minutes, f.wear.stretches, f.time.gaps()
 	rep.MeasuredHz = float64(f.time.samples) / f.time.took
 }
@@ -71,6 +75,7 @@ type file struct {
 	rate    uint32 // nominal, millihertz
 	model   string
 	paired  bool
+	first   int64 // of the samples, where it is calibrated; else 0
 	batches iter.Seq2[*wire.SampleBatch, error]
 	origin  int64
 	seen    int64 // how far its time comes, where that is known already
@@ -147,7 +152,7 @@ func (f *file) compute(ctx context.Context, s *slide) (err error) {
 func (f *file) read(ctx context.Context, s *slide, queue chan<- *job) error {
 	send := func(blocks []*block) error {
 		for _, b := range blocks {
-			j := &job{block: b, in: f.in, rate: f.rate, paired: f.paired, origin: f.origin, seen: max(f.seen, f.time.seen), done: make(chan *result, 1)}
+			j := &job{block: b, in: f.in, rate: f.rate, paired: f.paired, still: f.first != 0, origin: f.origin, seen: max(f.seen, f.time.seen), done: make(chan *result, 1)}
 			select {
 			case f.jobs <- j:
 				queue <- j

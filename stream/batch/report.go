@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wearstream/wearstream/features/calibrate"
 	"github.com/wearstream/wearstream/features/pair"
 	"github.com/wearstream/wearstream/stream/recording"
 	"github.com/wearstream/wearstream/stream/window"
@@ -34,8 +35,9 @@ type Report struct {
 	Minutes    []Minute
 	Findings   []pair.Finding // of the recording alone
 	Pairs      []*Pair
-	Wear       []Stretch // from the first minute to the last
-	Err        error     // nothing of it is stored
+	Calibrate  *calibrate.Record // the last attempt, which corrected nothing here; nil: none was due
+	Wear       []Stretch         // from the first minute to the last
+	Err        error             // nothing of it is stored
 }
 
 // thing is the device that a sensor belongs to.

@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"github.com/wearstream/wearstream/features/calibrate"
 	"github.com/wearstream/wearstream/features/pair"
 	"github.com/wearstream/wearstream/features/wear"
 	"github.com/wearstream/wearstream/stream/window"
@@ -38,7 +39,8 @@ var wearSchema = arrow.NewSchema([]arrow.Field{
 	{Name: "revision", Type: arrow.PrimitiveTypes.Uint32},
 }, nil)
 
-// wearing says of a recording's minutes, in order of time, whether it was worn.
+// wearing says of a recording's minutes, in order of time, whether it was worn, and
+// what calibration they ask for.
 type wearing struct {
 	in        Input
 	algo      string
@@ -50,6 +52,8 @@ type wearing struct {
 	stretches []Stretch
 	origin    int64
 	sides     map[int64]*pair.Side // by start, of a recording that may pair
+	log       *calibrate.Log       // nil: of no calibration
+	attempt   *calibrate.Record    // the last one
 	err       error
 
 	due   []int64           // blocks by time, where they come in another order
@@ -68,6 +72,9 @@ func newWearing(f *file, due []int64) (*wearing, error) {
 	c := wear.Config{Order: f.cfg.Wear, Params: wear.ForModel(f.model), Origin: f.origin % blockLength, FinalOnly: true}
 	driver, err := wear.New(c)
 	w := &wearing{in: f.in, algo: c.Algo(), driver: driver, rows: array.NewRecordBuilder(memory.NewGoAllocator(), wearSchema), due: due, origin: f.origin, sides: map[int64]*pair.Side{}}
+	if f.first != 0 {
+		w.log = calibrate.NewLog(f.first, calibrate.Default)
+	}
 	if due != nil {
 		w.early = map[int64]*result{}
 	}
@@ -93,6 +100,11 @@ func (w *wearing) add(start int64, res *result) error {
 func (w *wearing) push(start int64, res *result) error {
 	if res.side != nil {
 		w.sides[start] = res.side
+	}
+	if w.log != nil {
+		for _, r := range w.log.Seal(res.still, start+blockLength) {
+			w.attempt = &r
+		}
 	}
 	for i := range res.partials {
 		if err := w.driver.Push(&res.partials[i], w.minute); err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wearstream/wearstream/features"
+	"github.com/wearstream/wearstream/features/calibrate"
 	"github.com/wearstream/wearstream/features/pair"
 	"github.com/wearstream/wearstream/features/wear"
 	"github.com/wearstream/wearstream/stream/window"
@@ -18,6 +19,7 @@ type job struct {
 	in     Input
 	rate   uint32 // the recording's nominal one, millihertz
 	paired bool   // it may pair
+	still  bool   // it is calibrated
 	origin int64
 	seen   int64 // how far the recording's time has come
 	done   chan *result
@@ -39,6 +41,7 @@ type result struct {
 	minutes  []Minute
 	partials []wear.Partial // of the same minutes
 	side     *pair.Side     // for pairing; nil: it does not pair, or has no samples
+	still    []calibrate.Still
 	samples  int64
 }
 
@@ -207,7 +210,13 @@ func (w *worker) window(j *job, k window.Key, begun *window.Begun, out *result) 
 	case time.Minute:
 		out.minutes = append(out.minutes, minute)
 		out.partials = append(out.partials, wear.Partial{})
-		out.partials[len(out.partials)-1].Set(k.Start, sum.Samples, w.merger.Frame(k, w.batches).Readings, j.rate)
+		readings := w.merger.Frame(k, w.batches).Readings
+		out.partials[len(out.partials)-1].Set(k.Start, sum.Samples, readings, j.rate)
+		if j.still {
+			a := calibrate.NewAssembler(calibrate.Default, j.rate)
+			a.Add(sum.Samples, readings)
+			out.still = append(out.still, a.Seal(k.End())...)
+		}
 	case features.EpochLength:
 		out.samples += int64(sum.N)
 	}
