@@ -33,6 +33,7 @@ type Block struct {
 	lengths []time.Duration
 	windows []Window // by length
 	values  []float64
+	roots   []float64 // vector magnitudes of an epoch's samples
 	result  Result
 
 	start int64
@@ -132,7 +133,8 @@ func (b *Block) close(s Samples, r Readings, yield func(*Result)) {
 	b.first, b.read = j, l
 	t := &b.traces[b.epoch]
 	part := s.part(i, j)
-	e := NewEpoch(part, Readings{r.T[k:l], r.MilliC[k:l]}, b.rate)
+	b.roots = roots(b.roots, part)
+	e := newEpoch(part, Readings{r.T[k:l], r.MilliC[k:l]}, b.rate, b.roots)
 	if i < j {
 		b.look(t, &e, part)
 	}
@@ -157,7 +159,7 @@ func (b *Block) close(s Samples, r Readings, yield func(*Result)) {
 // look completes the trace of an epoch.
 func (b *Block) look(t *trace, e *Epoch, s Samples) {
 	if b.set.looks&forward != 0 {
-		t.tilt = newTilt(s)
+		t.tilt = newTilt(s, b.roots)
 		t.inactive(e)
 	}
 	if b.set.looks&around != 0 {

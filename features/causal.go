@@ -117,17 +117,21 @@ func (c *causal) take(s Samples, epoch int, real bool) {
 	}
 	c.low.filter(c.state.low[:], &in, &out)
 	if real {
-		t.n += int64(n)
+		hfen, plus := t.hfen, t.hfenplus
 		for i, h := range hp {
-			t.hfen += h
-			t.hfenplus += max(h+norm(out.x[i], out.y[i], out.z[i])-perG, 0)
+			hfen += h
+			plus += positive(h + norm(out.x[i], out.y[i], out.z[i]) - perG)
 		}
+		t.n += int64(n)
+		t.hfen, t.hfenplus = hfen, plus
 	}
 	c.pass.filter(c.state.pass[:len(c.pass.sections)], &in, &out)
 	if real {
+		bfen := t.bfen
 		for i := range out.x {
-			t.bfen += norm(out.x[i], out.y[i], out.z[i])
+			bfen += norm(out.x[i], out.y[i], out.z[i])
 		}
+		t.bfen = bfen
 	}
 	c.slow.filter(c.state.slow[:len(c.slow.sections)], &in, &out)
 	for axis, v := range [3][]float64{out.x, out.y, out.z} {
@@ -135,6 +139,12 @@ func (c *causal) take(s Samples, epoch int, real bool) {
 	}
 	c.state.first = false
 	c.counter.take(s, c.traces)
+}
+
+// positive is v, or 0 instead of a negative one, without a branch.
+func positive(v float64) float64 {
+	b := math.Float64bits(v)
+	return math.Float64frombits(b &^ uint64(int64(b)>>63))
 }
 
 func (c *causal) settle(x, y, z float64) {

@@ -62,8 +62,10 @@ type counter struct {
 	next    int64 // its time
 	open    bool
 	settled bool
-	t       int64    // the last sample
-	v       [3]int32 //
+	t       int64 // the last sample
+	x, y, z int32
+	points  [3][chunk]float64
+	n       int // of them
 	state   [3][7]float64
 	part    [3]int64 // of a tenth of a second
 	parts   int      // of three in it; below 0: it began before the segment
@@ -91,6 +93,7 @@ func (c *counter) at(k int64) int64 { return c.start + k*int64(time.Second)/coun
 
 func (c *counter) take(s Samples, traces []trace) {
 	for i, t := range s.T {
+		x, y, z := s.X[i], s.Y[i], s.Z[i]
 		if !c.open {
 			c.open = true
 			c.k = (t - c.start) * countHz / int64(time.Second)
@@ -98,17 +101,21 @@ func (c *counter) take(s Samples, traces []trace) {
 				c.k++
 			}
 			c.next = c.at(c.k)
-			c.t, c.v = t-1, [3]int32{s.X[i], s.Y[i], s.Z[i]}
+			c.t, c.x, c.y, c.z = t-1, x, y, z
 		}
 		for c.next <= t {
 			d, of := c.next-c.t, t-c.t
-			c.point([3]float64{line(c.v[0], s.X[i], d, of), line(c.v[1], s.Y[i], d, of), line(c.v[2], s.Z[i], d, of)}, traces)
+			c.points[0][c.n], c.points[1][c.n], c.points[2][c.n] = line(c.x, x, d, of), line(c.y, y, d, of), line(c.z, z, d, of)
+			c.n++
 			c.k++
 			c.next = c.at(c.k)
+			if c.n == chunk {
+				c.count(traces)
+			}
 		}
-		c.t = t
-		c.v = [3]int32{s.X[i], s.Y[i], s.Z[i]}
+		c.t, c.x, c.y, c.z = t, x, y, z
 	}
+	c.count(traces)
 }
 
 // line is the value at d/of from a to b in g, rounded to three decimals: the one
@@ -120,41 +127,68 @@ func line(a, b int32, d, of int64) float64 {
 	return math.RoundToEven(float64(n)/float64(step*of)) / 1000
 }
 
-// point takes a sample of the grid.
-func (c *counter) point(g [3]float64, traces []trace) {
+// count takes the points of the grid.
+func (c *counter) count(traces []trace) {
+	if c.n == 0 {
+		return
+	}
+	k := c.k - int64(c.n)
 	if !c.settled {
-		for axis, v := range g {
+		for axis := range c.state {
 			for i, rest := range c.rest {
-				c.state[axis][i] = float64(rest * v)
+				c.state[axis][i] = float64(rest * c.points[axis][0])
 			}
 		}
 		c.settled = true
-		c.part, c.parts = [3]int64{}, -int((3-c.k%3)%3)
+		c.part, c.parts = [3]int64{}, -int((3-k%3)%3)
 	}
-	for axis, x := range g {
-		s := &c.state[axis]
-		y := float64(countsOver[0]*x) + s[0]
-		for i := 0; i < 6; i++ {
-			s[i] = float64(countsOver[i+1]*x) + s[i+1] - float64(countsUnder[i+1]*y)
+	x, y, z := c.points[0][:c.n], c.points[1][:c.n], c.points[2][:c.n]
+	c.n = 0
+	filterCounts(&c.state[0], x)
+	filterCounts(&c.state[1], y)
+	filterCounts(&c.state[2], z)
+	for i := range x {
+		c.part[0] += clip(x[i])
+		c.part[1] += clip(y[i])
+		c.part[2] += clip(z[i])
+		if c.parts++; c.parts == 0 {
+			c.part = [3]int64{} // what was of a tenth that has no beginning
 		}
-		s[6] = float64(countsOver[7]*x) - float64(countsUnder[7]*y)
-		if n := math.Abs(float64(y * countsPerG)); n >= 4 {
-			c.part[axis] += int64(min(n, 128))
+		if c.parts < 3 {
+			continue
 		}
-	}
-	if c.parts++; c.parts == 0 {
-		c.part = [3]int64{} // what was of a tenth that has no beginning
-	}
-	if c.parts < 3 {
-		return
-	}
-	const perEpoch = countHz * int64(EpochLength/time.Second)
-	if epoch := c.k/perEpoch - int64(warmUp/EpochLength); epoch >= 0 && epoch < int64(len(traces)) {
-		t := &traces[epoch]
-		t.tenths++
-		for axis, sum := range c.part {
-			t.counts[axis] += sum / 3
+		const perEpoch = countHz * int64(EpochLength/time.Second)
+		if epoch := (k+int64(i))/perEpoch - int64(warmUp/EpochLength); epoch >= 0 && epoch < int64(len(traces)) {
+			t := &traces[epoch]
+			t.tenths++
+			t.counts[0] += c.part[0] / 3
+			t.counts[1] += c.part[1] / 3
+			t.counts[2] += c.part[2] / 3
 		}
+		c.part, c.parts = [3]int64{}, 0
 	}
-	c.part, c.parts = [3]int64{}, 0
+}
+
+// filterCounts is step 3, of one axis.
+func filterCounts(state *[7]float64, v []float64) {
+	b, a := &countsOver, &countsUnder
+	s0, s1, s2, s3, s4, s5, s6 := state[0], state[1], state[2], state[3], state[4], state[5], state[6]
+	for i, x := range v {
+		y := float64(b[0]*x) + s0
+		s0 = float64(b[1]*x) + s1 - float64(a[1]*y)
+		s1 = float64(b[2]*x) + s2 - float64(a[2]*y)
+		s2 = float64(b[3]*x) + s3 - float64(a[3]*y)
+		s3 = float64(b[4]*x) + s4 - float64(a[4]*y)
+		s4 = float64(b[5]*x) + s5 - float64(a[5]*y)
+		s5 = float64(b[6]*x) + s6 - float64(a[6]*y)
+		s6 = float64(b[7]*x) - float64(a[7]*y)
+		v[i] = y
+	}
+	*state = [7]float64{s0, s1, s2, s3, s4, s5, s6}
+}
+
+// clip brings filtered acceleration to the old unit; less than 4 is none.
+func clip(g float64) int64 {
+	n := min(int64(math.Abs(float64(g*countsPerG))), 128)
+	return n &^ ((n - 4) >> 63)
 }

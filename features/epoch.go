@@ -36,11 +36,17 @@ type Epoch struct {
 // NewEpoch accumulates one epoch of at most 5 s, given the configured rate in
 // millihertz. Both inputs may be empty.
 func NewEpoch(s Samples, r Readings, rate uint32) Epoch {
+	var memory [512]float64 // enough to 102 Hz
+	return newEpoch(s, r, rate, roots(memory[:], s))
+}
+
+// newEpoch takes the vector magnitudes of the samples, too.
+func newEpoch(s Samples, r Readings, rate uint32, vm []float64) Epoch {
 	return Epoch{
 		x:    newMoments(s.X),
 		y:    newMoments(s.Y),
 		z:    newMoments(s.Z),
-		vm:   newMagnitude(s.X, s.Y, s.Z),
+		vm:   newMagnitude(s, vm),
 		jerk: newJerk(s, rate),
 		temp: newTemperature(r),
 	}

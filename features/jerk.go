@@ -31,31 +31,32 @@ func newJerk(s Samples, rate uint32) jerk {
 	if rate > 0 {
 		j.limit = 1_500_000_000_000 / int64(rate)
 	}
-	j.last = j.first
 	for i := 1; i < n; i++ {
-		next := s.at(i)
-		j.add(next, j.limit)
-		j.last = next
+		if s.T[i]-s.T[i-1] <= j.limit {
+			j.pairs++
+			j.squares = j.squares.plus(s.X[i-1], s.X[i]).plus(s.Y[i-1], s.Y[i]).plus(s.Z[i-1], s.Z[i])
+		}
 	}
+	j.last = s.at(n - 1)
 	return j
 }
 
 func (s *Samples) at(i int) point { return point{s.T[i], s.X[i], s.Y[i], s.Z[i]} }
 
-// add takes the difference between last and next. Each square is below 2^64.
+// add takes the difference between last and next.
 func (j *jerk) add(next point, limit int64) {
 	if next.t-j.last.t > limit {
 		return
 	}
 	j.pairs++
-	x, y, z := int64(next.x)-int64(j.last.x), int64(next.y)-int64(j.last.y), int64(next.z)-int64(j.last.z)
-	var carry uint64
-	j.squares.lo, carry = bits.Add64(j.squares.lo, uint64(x*x), 0)
-	j.squares.hi += carry
-	j.squares.lo, carry = bits.Add64(j.squares.lo, uint64(y*y), 0)
-	j.squares.hi += carry
-	j.squares.lo, carry = bits.Add64(j.squares.lo, uint64(z*z), 0)
-	j.squares.hi += carry
+	j.squares = j.squares.plus(j.last.x, next.x).plus(j.last.y, next.y).plus(j.last.z, next.z)
+}
+
+// plus adds the square of b - a, which is below 2^64.
+func (s int128) plus(a, b int32) int128 {
+	d := int64(b) - int64(a)
+	lo, carry := bits.Add64(s.lo, uint64(d*d), 0)
+	return int128{s.hi + carry, lo}
 }
 
 // merge adds the difference across the border, by the rate of what lies after it.

@@ -1,6 +1,9 @@
 package features
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // magnitude accumulates r = sqrt(x^2+y^2+z^2) in micro-g, for every feature that
 // needs the root: it is taken once for all of them. The extremes are squares and
@@ -25,32 +28,43 @@ func square(x, y, z int32) uint64 {
 
 func size(v int32) int64 { return max(int64(v), -int64(v)) }
 
+// roots are the vector magnitudes of samples in micro-g, in the memory given if that
+// is enough.
+func roots(to []float64, s Samples) []float64 {
+	n := len(s.X)
+	to = slices.Grow(to[:0], n)[:n]
+	x, y, z := s.X, s.Y[:n], s.Z[:n]
+	for i := range to {
+		to[i] = math.Sqrt(float64(square(x[i], y[i], z[i])))
+	}
+	return to
+}
+
 // newMagnitude goes over the epoch twice, since deviations need the mean first.
-func newMagnitude(x, y, z []int32) magnitude {
-	if len(x) == 0 {
+func newMagnitude(s Samples, vm []float64) magnitude {
+	if len(vm) == 0 {
 		return magnitude{}
 	}
-	y, z = y[:len(x)], z[:len(x)]
-	m := magnitude{n: int64(len(x)), least: math.MaxUint64, epochs: 1}
-	for i := range x {
+	x, y, z := s.X[:len(vm)], s.Y[:len(vm)], s.Z[:len(vm)]
+	var sum, above, apart float64
+	least, most, area := uint64(math.MaxUint64), uint64(0), int64(0)
+	for i, r := range vm {
 		q := square(x[i], y[i], z[i])
-		m.least = min(m.least, q)
-		m.most = max(m.most, q)
-		m.area += size(x[i]) + size(y[i]) + size(z[i])
-		r := math.Sqrt(float64(q))
-		m.sum += r
-		m.above += max(r-perG, 0)
-		m.apart += math.Abs(r - perG)
+		least, most = min(least, q), max(most, q)
+		area += size(x[i]) + size(y[i]) + size(z[i])
+		sum += r
+		above += positive(r - perG)
+		apart += math.Abs(r - perG)
 	}
-	mean := m.sum / float64(m.n)
-	var absolute float64
-	for i := range x {
-		d := math.Sqrt(float64(square(x[i], y[i], z[i]))) - mean
-		m.m2 += float64(d * d)
+	n := float64(len(vm))
+	mean := sum / n
+	var m2, absolute float64
+	for _, r := range vm {
+		d := r - mean
+		m2 += float64(d * d)
 		absolute += math.Abs(d)
 	}
-	m.mads = absolute / float64(m.n)
-	return m
+	return magnitude{int64(len(vm)), least, most, area, sum, m2, above, apart, absolute / n, 1}
 }
 
 // merge combines the sums of squared deviations after Chan, Golub and LeVeque

@@ -36,33 +36,31 @@ func (w *Window) crossRate(signal int) float64 {
 	if n == 0 {
 		return math.NaN()
 	}
-	changes, last := 0, 0
-	count := func(i, side int) {
-		if i > 0 && side != last {
-			changes++
-		}
-		last = side
-	}
+	changes := int64(0)
 	if signal == ofVM {
 		mean := w.vm.sum / float64(n)
-		for i := range s.X {
-			count(i, sign(math.Sqrt(float64(square(s.X[i], s.Y[i], s.Z[i])))-mean))
+		of := func(r float64) int64 { return side(int64(math.Float64bits(r - mean))) } // no bits are no difference
+		vm := w.magnitudes()
+		last := of(vm[0])
+		for _, r := range vm {
+			now := of(r)
+			changes += differ(last, now)
+			last = now
 		}
 	} else {
 		sum := [ofVM]int64{w.x.sum, w.y.sum, w.z.sum}[signal]
-		for i, v := range [ofVM][]int32{s.X, s.Y, s.Z}[signal] {
-			count(i, sign(int64(v)*n-sum))
+		v := [ofVM][]int32{s.X, s.Y, s.Z}[signal]
+		last := side(int64(v[0])*n - sum)
+		for _, a := range v {
+			now := side(int64(a)*n - sum)
+			changes += differ(last, now)
+			last = now
 		}
 	}
 	return float64(changes) / float64(n)
 }
 
-func sign[T int64 | float64](v T) int {
-	switch {
-	case v > 0:
-		return 1
-	case v < 0:
-		return -1
-	}
-	return 0
-}
+// side is the sign of v, and differ 1 if a is not b, without branches, which
+// movement would make unforeseeable.
+func side(v int64) int64      { return v>>63 | int64(uint64(-v)>>63) }
+func differ(a, b int64) int64 { return int64(uint64((a^b)|-(a^b)) >> 63) }

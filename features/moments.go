@@ -19,18 +19,17 @@ func newMoments(values []int32) moments {
 	if len(values) == 0 {
 		return moments{}
 	}
-	m := moments{n: int64(len(values)), least: values[0], most: values[0]}
+	var sum int64
 	var hi, lo, carry uint64
+	least, most := values[0], values[0]
 	for _, v := range values {
 		w := int64(v)
-		m.sum += w
+		sum += w
 		lo, carry = bits.Add64(lo, uint64(w*w), 0)
 		hi += carry
-		m.least = min(m.least, v)
-		m.most = max(m.most, v)
+		least, most = min(least, v), max(most, v)
 	}
-	m.squares = int128{hi, lo}
-	return m
+	return moments{int64(len(values)), sum, int128{hi, lo}, least, most}
 }
 
 func (m *moments) merge(next *moments) {

@@ -57,6 +57,8 @@ type posture struct {
 	picked int        // samples of the segment
 	axes   [3]rolling // the last ones
 	slots  []slot     // the samples around each
+	slot   *slot      // of the last one
+	turn   int        // where the next one goes in all of these
 	angle  float64    // the last one
 }
 
@@ -96,22 +98,25 @@ func (p *posture) next(start int64) {
 	}
 }
 
-func (p *posture) begin() { p.picked, p.until = 0, math.MinInt64 }
+func (p *posture) begin() { p.picked, p.turn, p.until = 0, 0, math.MinInt64 }
 
 func (p *posture) take(s Samples, epoch int, real bool) {
-	for i, t := range s.T {
-		if t >= p.until {
-			p.pick([3]int32{s.X[i], s.Y[i], s.Z[i]})
+	for i := 0; i < len(s.T); {
+		if t := s.T[i]; t >= p.until {
+			p.pick(s.X[i], s.Y[i], s.Z[i])
 			p.until = p.end5(t)
+		}
+		first := i
+		for i++; i < len(s.T) && s.T[i] < p.until; i++ {
 		}
 		if !real {
 			continue
 		}
-		sl := &p.slots[(p.picked-1)%p.width]
+		sl := p.slot
 		if sl.n[0] == 0 {
 			sl.epoch = epoch
 		}
-		sl.n[epoch-sl.epoch]++
+		sl.n[epoch-sl.epoch] += int64(i - first)
 	}
 }
 
@@ -128,14 +133,25 @@ func (p *posture) end5(t int64) int64 {
 	return t - d + min(end, int64(BlockLength))
 }
 
-func (p *posture) pick(v [3]int32) {
-	i := p.picked % p.width
-	full := p.picked >= p.width
-	for axis := range v {
-		p.axes[axis].put(i, v[axis], full)
+func (p *posture) pick(x, y, z int32) {
+	i := p.turn
+	a, b, c := &p.axes[0], &p.axes[1], &p.axes[2]
+	if p.picked < p.width {
+		a.last[i], b.last[i], c.last[i] = x, y, z
+	} else { // all places first: in put, much may be foreseen wrongly
+		a0, a1 := a.places(i, x)
+		b0, b1 := b.places(i, y)
+		c0, c1 := c.places(i, z)
+		a.put(i, x, a0, a1)
+		b.put(i, y, b0, b1)
+		c.put(i, z, c0, c1)
 	}
-	p.slots[i] = slot{}
+	p.slot = &p.slots[i]
+	*p.slot = slot{}
 	p.picked++
+	if p.turn++; p.turn == p.width {
+		p.turn = 0
+	}
 	if p.picked < p.width {
 		return
 	}
@@ -146,8 +162,9 @@ func (p *posture) pick(v [3]int32) {
 			p.axes[axis].begin()
 		}
 	}
-	x, y, z := float64(p.axes[0].median), float64(p.axes[1].median), float64(p.axes[2].median)
-	p.angle = inclination(z, math.Sqrt(float64(x*x)+float64(y*y)))
+	mx, my, mz := float64(a.median), float64(b.median), float64(c.median)
+	across := float64(mx*mx) + float64(my*my)
+	p.angle = math.Copysign(above(math.Abs(mz), math.Sqrt(across), 1/math.Sqrt(across+float64(mz*mz))), mz)
 	p.spend(first, p.picked-middle)
 }
 

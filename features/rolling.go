@@ -1,16 +1,12 @@
 package features
 
-import (
-	"math"
-	"slices"
-)
+import "slices"
 
 // rolling is the median of the last values, an odd number of them.
 type rolling struct {
-	last         []int32
-	median       int32
-	below, equal int     // of them, to the median
-	sorted       []int32 // memory
+	last   []int32
+	sorted []int32 // the same, in order
+	median int32
 }
 
 // begin finds the median of the first values.
@@ -18,62 +14,31 @@ func (r *rolling) begin() {
 	copy(r.sorted, r.last)
 	slices.Sort(r.sorted)
 	r.median = r.sorted[len(r.sorted)/2]
-	r.below, _ = slices.BinarySearch(r.sorted, r.median)
-	after, _ := slices.BinarySearch(r.sorted, r.median+1)
-	r.equal = after - r.below
 }
 
-// put sets the i-th of the last values; if there was a median, it moves only when
-// the old and the new value are on different sides of it, and to the next value.
-func (r *rolling) put(i int, v int32, full bool) {
-	old := r.last[i]
-	r.last[i] = v
-	if !full {
-		return
+// places are where in the order the i-th of the last values is, and where v is
+// between the others: two binary searches side by side, without a branch, which
+// values would make unforeseeable.
+func (r *rolling) places(i int, v int32) (from, to int) {
+	s, old := r.sorted, int64(r.last[i])
+	for n := len(s); n > 0; {
+		half := (n + 1) >> 1
+		from += half & below(s[from+half-1], old)
+		to += half & below(s[to+half-1], int64(v))
+		n -= half
 	}
-	if old < r.median {
-		r.below--
-	}
-	if old == r.median {
-		r.equal--
-	}
-	if v < r.median {
-		r.below++
-	}
-	if v == r.median {
-		r.equal++
-	}
-	middle := len(r.last) / 2
-	switch {
-	case r.below > middle:
-		next, n := int32(math.MinInt32), 0
-		for _, a := range r.last {
-			if a >= r.median {
-				a = math.MinInt32
-			}
-			if a > next {
-				next, n = a, 0
-			}
-			if a == next {
-				n++
-			}
-		}
-		r.median, r.equal = next, n
-		r.below -= n
-	case r.below+r.equal <= middle:
-		r.below += r.equal
-		next, n := int32(math.MaxInt32), 0
-		for _, a := range r.last {
-			if a <= r.median {
-				a = math.MaxInt32
-			}
-			if a < next {
-				next, n = a, 0
-			}
-			if a == next {
-				n++
-			}
-		}
-		r.median, r.equal = next, n
-	}
+	return from, to + (from-to)>>63 // one less, if the old one is below
+}
+
+// below is all ones if a is below b, else 0.
+func below(a int32, b int64) int { return int((int64(a) - b) >> 63) }
+
+// put sets the i-th of the last values, at from in the order, to v, at to.
+func (r *rolling) put(i int, v int32, from, to int) {
+	s := r.sorted
+	up := (from - to) >> 63 // all ones, if those between move down
+	at, n := min(from, to)+1+up, max(from, to)-min(from, to)
+	copy(s[at:at+n], s[at-1-2*up:])
+	s[to], r.last[i] = v, v
+	r.median = s[len(s)/2]
 }

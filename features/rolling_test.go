@@ -12,13 +12,18 @@ func TestRolling(t *testing.T) {
 		for _, width := range []int{1, 3, 51} {
 			r := rolling{last: make([]int32, width), sorted: make([]int32, width)}
 			for n := range 3000 {
-				r.put(n%width, rng.Int32N(steps)-steps/2+int32(n/500)%2*steps/3, n >= width)
-				if n+1 == width {
+				v := rng.Int32N(steps) - steps/2 + int32(n/500)%2*steps/3
+				if n < width {
+					r.last[n] = v
+				}
+				if n == width-1 {
 					r.begin()
 				}
-				if n+1 < width {
+				if n < width {
 					continue
 				}
+				from, to := r.places(n%width, v)
+				r.put(n%width, v, from, to)
 				if want := slices.Sorted(slices.Values(r.last))[width/2]; r.median != want {
 					t.Fatalf("%d steps, %d wide, after %d: %d, want %d", steps, width, n, r.median, want)
 				}

@@ -54,32 +54,29 @@ type spectral struct {
 
 // spectra holds those of a window, made when the first is asked for, and memory.
 type spectra struct {
-	known  [signals]bool
+	known  bool
 	values [signals]spectral
 	plan   *fourier
 	grid   Samples
 	re, im []float64
-	power  []float64
 }
 
-// of makes two signals at a time, as the real and the imaginary part of one.
 func (c *spectra) of(w *Window, signal int) *spectral {
-	if !c.known[signal] {
-		a := signal &^ 1
-		c.known[a], c.known[a+1] = true, true
-		c.make(w, a)
+	if !c.known {
+		c.known = true
+		c.make(w)
 	}
 	return &c.values[signal]
 }
 
-func (c *spectra) make(w *Window, a int) {
+func (c *spectra) make(w *Window) {
 	rate := int64(w.Rate)
 	n := int((rate*int64(w.Length/time.Millisecond) + 500_000) / 1_000_000)
 	s, whole := c.onGrid(w, n)
 	if !whole || n < 2 {
 		none := math.NaN()
-		for i := range 2 {
-			v := &c.values[a+i]
+		for i := range c.values {
+			v := &c.values[i]
 			*v = spectral{total: none, peak: none, share: none, entropy: none}
 			for k := range v.bands {
 				v.bands[k] = none
@@ -89,27 +86,33 @@ func (c *spectra) make(w *Window, a int) {
 	}
 	if c.plan == nil || c.plan.n != n {
 		c.plan = newFourier(n)
-		c.re, c.im, c.power = make([]float64, n), make([]float64, n), make([]float64, n/2+1)
+		c.re, c.im = make([]float64, n), make([]float64, n)
 	}
-	if a == 0 {
-		center(c.re, s.X)
-		center(c.im, s.Y)
+	center(c.re, s.X)
+	center(c.im, s.Y)
+	c.two(0, rate)
+	center(c.re, s.Z)
+	if &s.X[0] == &w.Samples.X[0] {
+		copy(c.im, w.magnitudes())
 	} else {
-		center(c.re, s.Z)
-		sum := 0.0
-		for i := range c.im {
-			c.im[i] = math.Sqrt(float64(square(s.X[i], s.Y[i], s.Z[i])))
-			sum += c.im[i]
-		}
-		mean := sum / float64(n)
-		for i, v := range c.im {
-			c.im[i] = v - mean
-		}
+		roots(c.im, s)
 	}
+	sum := 0.0
+	for _, v := range c.im {
+		sum += v
+	}
+	mean := sum / float64(n)
+	for i, v := range c.im {
+		c.im[i] = v - mean
+	}
+	c.two(2, rate)
+}
+
+// two makes signals a and a+1, the real and the imaginary part of one.
+func (c *spectra) two(a int, rate int64) {
 	c.plan.transform(c.re, c.im)
 	for i := range 2 {
-		c.density(i, float64(rate)/1000)
-		c.values[a+i] = c.summary(rate)
+		c.values[a+i] = c.summary(i, rate)
 	}
 }
 
@@ -163,64 +166,48 @@ func (c *spectra) onGrid(w *Window, n int) (s Samples, whole bool) {
 	return *g, true
 }
 
-// density is that of the signal that was the real (0) or the imaginary (1) part.
-func (c *spectra) density(part int, hz float64) {
-	n := len(c.re)
-	scale := 1 / float64(float64(hz*float64(n))*(perG*perG)) // to g
-	for k := range c.power {
-		m := (n - k) % n
-		re, im := (c.re[k]+c.re[m])/2, (c.im[k]-c.im[m])/2
-		if part == 1 {
-			re, im = (c.im[k]+c.im[m])/2, (c.re[m]-c.re[k])/2
-		}
-		p := float64((float64(re*re) + float64(im*im)) * scale)
-		if 2*k != n && k > 0 {
-			p *= 2
-		}
-		c.power[k] = p
-	}
-}
-
-// summary is about the density; the first k of a band is that of its lower edge.
-func (c *spectra) summary(rate int64) (v spectral) {
+// summary is that of the signal that was the real (0) or the imaginary (1) part. The
+// first k of a band is that of its lower edge. The entropy is that of P, not of p:
+// -sum(p log2 p) = log2(sum(P)) - sum(P log2 P)/sum(P).
+func (c *spectra) summary(part int, rate int64) (v spectral) {
 	n := int64(len(c.re))
-	var at [len(edges)]int
-	for i, e := range edges {
-		at[i] = int((e*100*n + rate - 1) / rate)
-	}
-	df := float64(rate) / 1000 / float64(n)
+	hz := float64(rate) / 1000
+	df := hz / float64(n)
+	scale := 1 / float64(float64(hz*float64(2*n))*(perG*perG)) // to g, of the double of X
+	first := func(edge int64) int { return int(min((edge*100*n+rate-1)/rate, n/2+1)) }
+	from := first(edges[0])
+	k, all, weighted, top, peak := from, 0.0, 0.0, 0.0, 0
 	for i := range v.bands {
 		sum := 0.0
-		for k := at[i]; k < min(at[i+1], len(c.power)); k++ {
-			sum += c.power[k]
+		for to := first(edges[i+1]); k < to; k++ {
+			m := int(n) - k
+			re, im := c.re[k]+c.re[m], c.im[k]-c.im[m]
+			if part == 1 {
+				re, im = c.im[k]+c.im[m], c.re[m]-c.re[k]
+			}
+			p := float64((float64(re*re) + float64(im*im)) * scale)
+			if k == m {
+				p /= 2
+			}
+			sum += p
+			weighted += float64(p * log2(p)) // of 0 a finite number, times 0
+			if p > top {
+				top, peak = p, k
+			}
 		}
+		all += sum
 		v.bands[i] = float64(sum * df)
 		if 2*edges[i+1]*100 > rate {
 			v.bands[i] = math.NaN()
 		}
 	}
-	from, to := at[0], min(at[len(at)-1], len(c.power))
-	none := math.NaN()
-	sum, top, peak := 0.0, 0.0, 0
-	for k := from; k < to; k++ {
-		sum += c.power[k]
-		if c.power[k] > top {
-			top, peak = c.power[k], k
-		}
-	}
-	v.total = float64(sum * df)
-	if sum < leastPower || to-from < 2 {
-		v.peak, v.share, v.entropy = none, none, none
+	v.total = float64(all * df)
+	if all < leastPower || k-from < 2 {
+		v.peak, v.share, v.entropy = math.NaN(), math.NaN(), math.NaN()
 		return v
 	}
-	v.peak, v.share = float64(float64(peak)*df), top/sum
-	entropy := 0.0
-	for _, p := range c.power[from:to] {
-		if p /= sum; p > leastPower {
-			entropy -= float64(p * log2(p))
-		}
-	}
-	v.entropy = entropy / log2(float64(to-from))
+	v.peak, v.share = float64(float64(peak)*df), top/all
+	v.entropy = (log2(all) - weighted/all) / log2(float64(k-from))
 	return v
 }
 

@@ -62,8 +62,8 @@ func (c *stretch) feed(s Samples, from, to, until int64, l listener) {
 		epoch := c.epoch(t)
 		end := min(c.start+int64(epoch+1)*int64(EpochLength), to)
 		j := i + 1
-		for j < len(s.T) && j-i < chunk && s.T[j] < end && s.T[j]-s.T[j-1] <= c.near {
-			j++
+		for last, next := t, s.T[:min(i+chunk, len(s.T))]; j < len(next) && next[j] < end && next[j]-last <= c.near; j++ {
+			last = next[j]
 		}
 		l.take(Samples{s.T[i:j], s.X[i:j], s.Y[i:j], s.Z[i:j]}, epoch, true)
 		c.next, c.last = j, s.T[j-1]

@@ -18,54 +18,45 @@ func tilted(axis string, k int) Feature {
 	}
 }
 
-func newTilt(s Samples) (tilt [3]float64) {
-	for i := range s.X {
+func newTilt(s Samples, vm []float64) (tilt [3]float64) {
+	var a, b, c float64
+	for i, r := range vm {
 		x, y, z := float64(s.X[i]), float64(s.Y[i]), float64(s.Z[i])
 		xx, yy, zz := float64(x*x), float64(y*y), float64(z*z)
-		tilt[0] += inclination(x, math.Sqrt(yy+zz))
-		tilt[1] += inclination(y, math.Sqrt(xx+zz))
-		tilt[2] += inclination(z, math.Sqrt(xx+yy))
+		per := 1 / r
+		a += math.Copysign(above(math.Abs(x), math.Sqrt(yy+zz), per), x)
+		b += math.Copysign(above(math.Abs(y), math.Sqrt(xx+zz), per), y)
+		c += math.Copysign(above(math.Abs(z), math.Sqrt(xx+yy), per), z)
 	}
-	return tilt
+	return [3]float64{a, b, c}
 }
 
-// inclination is the angle, in radians, above a plane of a vector that is so long
-// along and above it: the arc tangent as in atan.go, but of a quotient, with one
-// division that counts, and without a branch that movement would make unforeseeable.
-func inclination(up, along float64) float64 {
-	size := math.Abs(up)
-	low, high := min(size, along), max(size, along)
-	if high == 0 {
-		return math.NaN()
-	}
-	steep := 0
-	if size > along {
-		steep = 1
-	}
-	k := int(float32(low)/float32(high)*8 + 0.5)
-	c := float64(k) / 8
-	t := (low - float64(c*high)) / (high + float64(c*low))
-	s := float64(t * t)
-	p := 1.0 / 15
-	p = 1.0/13 - float64(p*s)
-	p = 1.0/11 - float64(p*s)
-	p = 1.0/9 - float64(p*s)
-	p = 1.0/7 - float64(p*s)
-	p = 1.0/5 - float64(p*s)
-	p = 1.0/3 - float64(p*s)
-	rest := t - float64(float64(t*s)*p)
-	e := &inclinations[steep&1]
-	return math.Copysign(e.eighths[k]+float64(e.sign*rest), up)
+// above is the angle, in radians, above a plane of a vector that is so long above
+// and along it, and per is 1 over its length. No direction has none.
+//
+// Of the known angles, b is the one whose sin b - cos b is nearest; from there it is
+// the arc sine of s = sin(a-b) = sin a cos b - cos a sin b, at most 1/128, where three
+// terms of the series are exact to 1e-16. No branch that movement would make
+// unforeseeable, and no division but the one that three axes share.
+func above(up, along, per float64) float64 {
+	b := &angleTable[uint8(int(float64(float64((up-along)*per)*64)+64.5))]
+	s := float64((float64(up*b.cos) - float64(along*b.sin)) * per)
+	q := float64(s * s)
+	return b.angle + (s + float64(float64(s*q)*(1.0/6+float64(q*(3.0/40)))))
 }
 
-// inclinations are atan(k/8), and the rest of them to a right angle.
-var inclinations = func() (e [2]struct {
-	sign    float64
-	eighths [len(atanEighths)]float64
-}) {
-	e[0].sign, e[1].sign = 1, -1
-	for k, a := range atanEighths {
-		e[0].eighths[k], e[1].eighths[k] = a, math.Pi/2-a
+// angleTable has the angles whose sin - cos is k/64 - 1, that is, sqrt(2) times the
+// sine of what they are above 45 degrees.
+var angleTable = func() (list [256]struct{ angle, sin, cos float64 }) {
+	for k := range 129 {
+		w := float64(k-64) / 64
+		e := &list[k]
+		e.angle = math.Pi/4 + atan(w/math.Sqrt(2-float64(w*w)))
+		if k <= 64 {
+			e.sin, e.cos = taylor(e.angle)
+		} else {
+			e.cos, e.sin = taylor(math.Pi/2 - e.angle)
+		}
 	}
-	return e
+	return list
 }()

@@ -11,6 +11,7 @@ type Window struct {
 	Rate    uint32  // the configured one, millihertz
 	Samples Samples // of the whole window, at the lengths of Set.SampleLengths; read only
 
+	roots   []float64 // vector magnitudes of Samples, made when first asked for
 	ordered ordered
 	spectra spectra
 	trace   trace
@@ -21,7 +22,16 @@ type Window struct {
 // Reset begins a window: nothing is in it, and nothing of the last one.
 func (w *Window) Reset(length time.Duration, rate uint32) {
 	w.Epoch, w.Length, w.Rate, w.Samples = Epoch{}, length, rate, Samples{}
+	w.roots = w.roots[:0]
 	w.ordered.known = [signals]bool{}
-	w.spectra.known = [signals]bool{}
+	w.spectra.known = false
 	w.trace = trace{}
+}
+
+// magnitudes are those of the samples.
+func (w *Window) magnitudes() []float64 {
+	if len(w.roots) == 0 {
+		w.roots = roots(w.roots, w.Samples)
+	}
+	return w.roots
 }
