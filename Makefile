@@ -6,7 +6,7 @@ BIN   := bin/wearstream
 GO    ?= go
 LINT  := $(GO) tool -modfile=.ci/tools/go.mod
 
-.PHONY: up test quick build parts lint audit oracle bench versus fuzz clean
+.PHONY: up test quick build parts lint audit oracle bench bench-numpy versus fuzz clean
 
 ## up: build, bring the ClickHouse engine, run everything and replay recordings as devices
 up: build parts
@@ -44,6 +44,12 @@ oracle: parts
 bench: parts
 	$(GO) test -run '^$$' -bench . -benchmem ./features ./stream/wire ./stream/device ./stream/batch ./gateway/mqtt
 	WEARSTREAM_PARTS_REQUIRED=1 TEST_DEVICES=200 $(GO) test -count=1 -v -run 'TestDevicesAtOnce' ./cmd/wearstream
+	@$(MAKE) bench-numpy
+
+## bench-numpy: core.v1 and ref.v1 of a day beside the same in numpy and scipy, ns/sample
+bench-numpy:
+	@deploy/local/numpy fetch
+	WEARSTREAM_PARTS_REQUIRED=1 TEST_HOURS=24 $(GO) test -count=1 -v -run 'TestBeside' ./features/oracle
 
 ## versus: the gateway against Mosquitto and Telegraf, and the processor, on a Kafka of its own; see loadtest/versus
 versus: build
