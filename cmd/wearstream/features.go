@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-
 	"github.com/wearstream/wearstream/features"
 	"github.com/wearstream/wearstream/features/calibrate"
 	"github.com/wearstream/wearstream/sink/object"
@@ -83,8 +81,10 @@ func (c *featuresCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	defer store.Close()
-	bar := newFeaturesBar(e)
-	b, err := batch.New(cfg, featureStore{store}, bar.show)
+	bar := newBar(e, "features")
+	b, err := batch.New(cfg, featureStore{store}, func(p batch.Progress) {
+		bar.show(p.Samples, p.SamplesOf, "%d of %d files done", p.FilesDone, p.Files)
+	})
 	if err != nil {
 		return usage(err)
 	}
@@ -225,41 +225,6 @@ func (c *featuresCmd) tell(e *env, reports []batch.Report, took time.Duration) e
 		return fmt.Errorf("%d of %d pairs could not be stored", unpaired, len(res.Pairs))
 	}
 	return nil
-}
-
-// featuresBar shows how far it is: a bar on a terminal, else a line every ten seconds.
-type featuresBar struct {
-	e    *env
-	bar  *progressbar.ProgressBar
-	last time.Time
-}
-
-func newFeaturesBar(e *env) *featuresBar {
-	b := &featuresBar{e: e, last: time.Now()}
-	if f, ok := e.stderr.(*os.File); ok && isTerminal(f) {
-		b.bar = progressbar.NewOptions64(-1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("features"),
-			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("samples"),
-			progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionClearOnFinish())
-	}
-	return b
-}
-
-func (b *featuresBar) show(p batch.Progress) {
-	if b.bar != nil {
-		b.bar.ChangeMax64(max(p.SamplesOf, 1))
-		_ = b.bar.Set64(p.Samples)
-		return
-	}
-	if now := time.Now(); now.Sub(b.last) >= 10*time.Second {
-		b.last = now
-		fmt.Fprintf(b.e.stderr, "features: %d of %d files done, %d of %d samples of those opened\n", p.FilesDone, p.Files, p.Samples, p.SamplesOf)
-	}
-}
-
-func (b *featuresBar) done() {
-	if b.bar != nil {
-		_ = b.bar.Finish()
-	}
 }
 
 // peakRSS is the most memory that this process had; 0 where that is not known.

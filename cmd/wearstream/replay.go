@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-
 	"github.com/wearstream/wearstream/loadtest/replay"
 	"github.com/wearstream/wearstream/stream/recording"
 	"github.com/wearstream/wearstream/stream/wire"
@@ -39,8 +37,10 @@ func (c *replayCmd) Run(ctx context.Context, e *env) error {
 	if c.Replay.Data == "" && c.Replay.MQTT == "" {
 		c.Replay.Data = defaultData()
 	}
-	bar := newReplayBar(e)
-	r, err := replay.New(replay.Config(c.Replay), c.Files, replay.Deps{Log: e.log, Progress: bar.show})
+	bar := newBar(e, "replay")
+	r, err := replay.New(replay.Config(c.Replay), c.Files, replay.Deps{Log: e.log, Progress: func(p replay.Progress) {
+		bar.show(p.Samples, p.TotalSamples, "%d of %d devices done, %d batches sent, %d acknowledged", p.DevicesDone, p.Devices, p.Batches, p.Acked)
+	}})
 	if err != nil {
 		return usage(err)
 	}
@@ -107,46 +107,4 @@ func (c *replayCmd) generate(e *env) error {
 		fmt.Fprintln(e.stdout, path)
 	}
 	return nil
-}
-
-// replayBar shows how far a replay is: a bar on a terminal, else a line every
-// ten seconds.
-type replayBar struct {
-	e    *env
-	bar  *progressbar.ProgressBar
-	last time.Time
-}
-
-func newReplayBar(e *env) *replayBar {
-	b := &replayBar{e: e, last: time.Now()}
-	if f, ok := e.stderr.(*os.File); ok && isTerminal(f) {
-		b.bar = progressbar.NewOptions64(-1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("replay"),
-			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("samples"),
-			progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionClearOnFinish())
-	}
-	return b
-}
-
-func (b *replayBar) show(p replay.Progress) {
-	if b.bar != nil {
-		b.bar.ChangeMax64(max(p.TotalSamples, 1))
-		_ = b.bar.Set64(p.Samples)
-		return
-	}
-	if now := time.Now(); now.Sub(b.last) >= 10*time.Second {
-		b.last = now
-		fmt.Fprintf(b.e.stderr, "replay: %d of %d devices done, %d batches sent, %d acknowledged, %d of %d samples\n",
-			p.DevicesDone, p.Devices, p.Batches, p.Acked, p.Samples, p.TotalSamples)
-	}
-}
-
-func (b *replayBar) done() {
-	if b.bar != nil {
-		_ = b.bar.Finish()
-	}
-}
-
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
