@@ -16,7 +16,7 @@ import (
 
 // replayCmd plays recordings as devices.
 type replayCmd struct {
-	Files       []string    `arg:"" optional:"" name:"file" help:"Recordings: canonical CSV (.csv, .csv.gz), E4 folders or zips."`
+	Files       []string    `arg:"" optional:"" name:"file" help:"Recordings: canonical CSV (.csv, .csv.gz), E4 folders or zips, Axivity .cwa, GENEActiv .bin or CSV."`
 	Replay      replayFlags `embed:""`
 	Study       string      `name:"study" help:"Assign the sensors to this study first."`
 	Participant string      `name:"participant" help:"... to this participant,"`
