@@ -1,6 +1,10 @@
 package features
 
-import "math"
+import (
+	"math"
+
+	"github.com/wearstream/wearstream/features/internal/elementary"
+)
 
 // angles are the angles between the mean acceleration and the plane across each
 // axis, -90 to 90 degrees:
@@ -27,7 +31,7 @@ func angle(axis string, sums func(*Epoch) (k, i, j int64)) Feature {
 			}
 			a, b := float64(i), float64(j)
 			across := math.Sqrt(float64(a*a) + float64(b*b))
-			return float64(atan(float64(k)/across)*180) / math.Pi
+			return float64(elementary.Atan(float64(k)/across)*180) / math.Pi
 		},
 	}
 }

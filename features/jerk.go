@@ -2,8 +2,9 @@ package features
 
 import (
 	"math"
-	"math/bits"
 	"time"
+
+	"github.com/wearstream/wearstream/features/internal/int128"
 )
 
 // jerk accumulates the differences of neighbouring samples. Neighbours further
@@ -11,9 +12,9 @@ import (
 // Integers, so epochs merged in order equal the whole.
 type jerk struct {
 	pairs       int64
-	squares     int128 // of the differences, added over the axes
-	limit       int64  // 1.5 spacings, ns; 0: the rate is unknown
-	some        bool   // first and last are samples
+	squares     int128.Int // of the differences, added over the axes
+	limit       int64      // 1.5 spacings, ns; 0: the rate is unknown
+	some        bool       // first and last are samples
 	first, last point
 }
 
@@ -34,7 +35,7 @@ func newJerk(s Samples, rate uint32) jerk {
 	for i := 1; i < n; i++ {
 		if s.T[i]-s.T[i-1] <= j.limit {
 			j.pairs++
-			j.squares = j.squares.plus(s.X[i-1], s.X[i]).plus(s.Y[i-1], s.Y[i]).plus(s.Z[i-1], s.Z[i])
+			j.squares = j.squares.Plus(apart(s.X[i-1], s.X[i])).Plus(apart(s.Y[i-1], s.Y[i])).Plus(apart(s.Z[i-1], s.Z[i]))
 		}
 	}
 	j.last = s.at(n - 1)
@@ -49,14 +50,13 @@ func (j *jerk) add(next point, limit int64) {
 		return
 	}
 	j.pairs++
-	j.squares = j.squares.plus(j.last.x, next.x).plus(j.last.y, next.y).plus(j.last.z, next.z)
+	j.squares = j.squares.Plus(apart(j.last.x, next.x)).Plus(apart(j.last.y, next.y)).Plus(apart(j.last.z, next.z))
 }
 
-// plus adds the square of b - a, which is below 2^64.
-func (s int128) plus(a, b int32) int128 {
+// apart is the square of b - a, which is below 2^64.
+func apart(a, b int32) uint64 {
 	d := int64(b) - int64(a)
-	lo, carry := bits.Add64(s.lo, uint64(d*d), 0)
-	return int128{s.hi + carry, lo}
+	return uint64(d * d)
 }
 
 // merge adds the difference across the border, by the rate of what lies after it.
@@ -70,7 +70,7 @@ func (j *jerk) merge(next *jerk) {
 	}
 	j.add(next.first, next.limit)
 	j.pairs += next.pairs
-	j.squares = j.squares.add(next.squares)
+	j.squares = j.squares.Add(next.squares)
 	j.limit, j.last = next.limit, next.last
 }
 
@@ -85,7 +85,7 @@ var jerkRMS = Feature{
 		if w.jerk.pairs == 0 {
 			return math.NaN()
 		}
-		perSample := math.Sqrt(w.jerk.squares.float64() / float64(w.jerk.pairs))
+		perSample := math.Sqrt(w.jerk.squares.Float64() / float64(w.jerk.pairs))
 		const milli = 1000
 		return float64(perSample*float64(w.Rate)) / (milli * perG)
 	},

@@ -28,7 +28,7 @@ func TestJerkKnowsGaps(t *testing.T) {
 			}
 		}
 		whole := newJerk(s, milli(50))
-		if whole.pairs != pairs || whole.squares.float64() != squares {
+		if whole.pairs != pairs || whole.squares.Float64() != squares {
 			t.Fatalf("%d pairs and %v, want %d and %v", whole.pairs, whole.squares, pairs, squares)
 		}
 		var merged jerk

@@ -3,6 +3,8 @@ package features
 import (
 	"math"
 	"math/bits"
+
+	"github.com/wearstream/wearstream/features/internal/int128"
 )
 
 // moments accumulates integers, so any order gives the same:
@@ -10,7 +12,7 @@ import (
 //	mean = S1/n    sd = sqrt((n S2 - S1^2) / (n (n-1)))
 type moments struct {
 	n, sum  int64
-	squares int128
+	squares int128.Int
 	least   int32
 	most    int32
 }
@@ -29,7 +31,7 @@ func newMoments(values []int32) moments {
 		hi += carry
 		least, most = min(least, v), max(most, v)
 	}
-	return moments{int64(len(values)), sum, int128{hi, lo}, least, most}
+	return moments{int64(len(values)), sum, int128.Int{Hi: hi, Lo: lo}, least, most}
 }
 
 func (m *moments) merge(next *moments) {
@@ -42,7 +44,7 @@ func (m *moments) merge(next *moments) {
 	}
 	m.n += next.n
 	m.sum += next.sum
-	m.squares = m.squares.add(next.squares)
+	m.squares = m.squares.Add(next.squares)
 	m.least = min(m.least, next.least)
 	m.most = max(m.most, next.most)
 }
@@ -60,8 +62,8 @@ func (m *moments) sd(scale int64) float64 {
 	if m.n < 2 {
 		return math.NaN()
 	}
-	d := wide(m.n).mul(m.squares).sub(wide(m.sum).mul(wide(m.sum)))
-	return math.Sqrt(d.float64()/float64(m.n*(m.n-1))) / float64(scale)
+	d := int128.Of(m.n).Mul(m.squares).Sub(int128.Of(m.sum).Mul(int128.Of(m.sum)))
+	return math.Sqrt(d.Float64()/float64(m.n*(m.n-1))) / float64(scale)
 }
 
 func (m *moments) min(scale int64) float64   { return m.value(int64(m.least), scale) }

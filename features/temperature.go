@@ -1,6 +1,10 @@
 package features
 
-import "math"
+import (
+	"math"
+
+	"github.com/wearstream/wearstream/features/internal/int128"
+)
 
 // perDegree is how many milli-degrees make one degree Celsius.
 const perDegree = 1000
@@ -10,10 +14,10 @@ const perDegree = 1000
 // a million readings every sum and product fits 128 bits.
 type temperature struct {
 	moments
-	origin  int64  // time of the first reading, ns since 1970
-	time    int64  // sum of u, ns
-	squares int128 // sum of u^2
-	cross   int128 // sum of u T
+	origin  int64      // time of the first reading, ns since 1970
+	time    int64      // sum of u, ns
+	squares int128.Int // sum of u^2
+	cross   int128.Int // sum of u T
 }
 
 func newTemperature(r Readings) temperature {
@@ -24,8 +28,8 @@ func newTemperature(r Readings) temperature {
 	for i, at := range r.T {
 		u := at - t.origin
 		t.time += u
-		t.squares = t.squares.add(wide(u).mul(wide(u)))
-		t.cross = t.cross.add(wide(u).mul(wide(int64(r.MilliC[i]))))
+		t.squares = t.squares.Add(int128.Of(u).Mul(int128.Of(u)))
+		t.cross = t.cross.Add(int128.Of(u).Mul(int128.Of(int64(r.MilliC[i]))))
 	}
 	return t
 }
@@ -42,8 +46,8 @@ func (t *temperature) merge(next *temperature) {
 	}
 	d, n := next.origin-t.origin, next.n
 	t.time += next.time + n*d
-	t.squares = t.squares.add(next.squares).add(wide(d).mul(wide(2*next.time + n*d)))
-	t.cross = t.cross.add(next.cross).add(wide(d).mul(wide(next.sum)))
+	t.squares = t.squares.Add(next.squares).Add(int128.Of(d).Mul(int128.Of(2*next.time + n*d)))
+	t.cross = t.cross.Add(next.cross).Add(int128.Of(d).Mul(int128.Of(next.sum)))
 	t.moments.merge(&next.moments)
 }
 
@@ -54,11 +58,11 @@ func (t *temperature) slope() float64 {
 	if t.n < 2 {
 		return math.NaN()
 	}
-	n, time := wide(t.n), wide(t.time)
-	rise := n.mul(t.cross).sub(time.mul(wide(t.sum)))
-	run := n.mul(t.squares).sub(time.mul(time))
+	n, time := int128.Of(t.n), int128.Of(t.time)
+	rise := n.Mul(t.cross).Sub(time.Mul(int128.Of(t.sum)))
+	run := n.Mul(t.squares).Sub(time.Mul(time))
 	const nsPerMinute = 60e9
-	return float64(rise.float64()/run.float64()) * (nsPerMinute / perDegree)
+	return float64(rise.Float64()/run.Float64()) * (nsPerMinute / perDegree)
 }
 
 // temperatures are the moments and the slope of the device's temperature

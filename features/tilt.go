@@ -1,6 +1,10 @@
 package features
 
-import "math"
+import (
+	"math"
+
+	"github.com/wearstream/wearstream/features/internal/elementary"
+)
 
 // tilts are the mean over the samples of the angle of the acceleration above the
 // plane across each axis:
@@ -51,7 +55,7 @@ var angleTable = func() (list [256]struct{ angle, sin, cos float64 }) {
 	for k := range 129 {
 		w := float64(k-64) / 64
 		e := &list[k]
-		e.angle = math.Pi/4 + atan(w/math.Sqrt(2-float64(w*w)))
+		e.angle = math.Pi/4 + elementary.Atan(w/math.Sqrt(2-float64(w*w)))
 		if k <= 64 {
 			e.sin, e.cos = taylor(e.angle)
 		} else {

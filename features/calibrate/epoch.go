@@ -2,9 +2,9 @@ package calibrate
 
 import (
 	"math"
-	"math/bits"
 
 	"github.com/wearstream/wearstream/features"
+	"github.com/wearstream/wearstream/features/internal/int128"
 )
 
 // Still is an epoch in which the device did not move.
@@ -27,30 +27,20 @@ type partial struct {
 
 // sums of an axis in micro-g.
 type sums struct {
-	n, sum int64
-	hi, lo uint64 // of squares
+	n, sum  int64
+	squares int128.Int
 }
 
 func (s *sums) add(v int32) {
 	s.n++
 	s.sum += int64(v)
-	var carry uint64
-	s.lo, carry = bits.Add64(s.lo, uint64(int64(v)*int64(v)), 0)
-	s.hi += carry
+	s.squares = s.squares.Plus(uint64(int64(v) * int64(v)))
 }
 
 // variance is (n S2 - S1^2) / (n (n-1)), micro-g squared, from 128-bit integers.
-// An epoch has too few samples for n S2 to overflow.
 func (s *sums) variance() float64 {
-	hi, lo := bits.Mul64(s.lo, uint64(s.n))
-	hi += s.hi * uint64(s.n)
-	size := uint64(max(s.sum, -s.sum))
-	h, l := bits.Mul64(size, size)
-	lo, borrow := bits.Sub64(lo, l, 0)
-	hi, _ = bits.Sub64(hi, h, borrow)
-	// Only what is small needs to be exact, and that is in lo.
-	const two64 = 1 << 64
-	return (float64(float64(hi)*two64) + float64(lo)) / float64(s.n*(s.n-1))
+	sum := int128.Of(s.sum)
+	return int128.Of(s.n).Mul(s.squares).Sub(sum.Mul(sum)).Float64() / float64(s.n*(s.n-1))
 }
 
 func (p *partial) sample(x, y, z int32) {

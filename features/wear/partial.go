@@ -129,7 +129,7 @@ func (p *Partial) moments() moments {
 	m.n += p.halves[1].n
 	for a := range 3 {
 		m.sum[a] += p.halves[1].sum[a]
-		m.squares[a] = m.squares[a].add(p.halves[1].squares[a])
+		m.squares[a] = m.squares[a].Add(p.halves[1].squares[a])
 	}
 	return m
 }

@@ -1,17 +1,19 @@
 package wear
 
+import "github.com/wearstream/wearstream/features/internal/int128"
+
 // moments are the sums of an interval, per axis, in micro-g.
 type moments struct {
 	n       int64
 	sum     [3]int64
-	squares [3]uint128
+	squares [3]int128.Int
 }
 
 func (m *moments) add(s *second) {
 	m.n += int64(s.n)
 	for a := range 3 {
 		m.sum[a] += s.sum[a]
-		m.squares[a] = m.squares[a].add(uint128{0, uint64(s.squares[a])})
+		m.squares[a] = m.squares[a].Plus(uint64(s.squares[a]))
 	}
 }
 
@@ -19,7 +21,7 @@ func (m *moments) remove(s *second) {
 	m.n -= int64(s.n)
 	for a := range 3 {
 		m.sum[a] -= s.sum[a]
-		m.squares[a] = m.squares[a].sub(uint128{0, uint64(s.squares[a])})
+		m.squares[a] = m.squares[a].Sub(int128.Of(s.squares[a]))
 	}
 }
 
@@ -31,15 +33,9 @@ func (m *moments) below(axis int, threshold int64) bool {
 	if m.n < 2 {
 		return false
 	}
-	n, sum := uint64(m.n), magnitude(m.sum[axis])
-	return m.squares[axis].times(n).sub(product(sum, sum)).less(product(uint64(threshold*threshold), n).times(n - 1))
-}
-
-func magnitude(v int64) uint64 {
-	if v < 0 {
-		return uint64(-v)
-	}
-	return uint64(v)
+	n, sum := int128.Of(m.n), int128.Of(m.sum[axis])
+	limit := int128.Of(threshold * threshold).Mul(n).Mul(int128.Of(m.n - 1))
+	return m.squares[axis].Mul(n).Sub(sum.Mul(sum)).Less(limit)
 }
 
 // axes counts the axes whose standard deviation is below a threshold.
@@ -67,7 +63,7 @@ func (s *spread) sample(v [3]int32) {
 	s.n++
 	for a, value := range v {
 		s.sum[a] += int64(value)
-		s.squares[a] = s.squares[a].add(uint128{0, uint64(int64(value) * int64(value))})
+		s.squares[a] = s.squares[a].Plus(uint64(int64(value) * int64(value)))
 		s.least[a] = min(s.least[a], value)
 		s.most[a] = max(s.most[a], value)
 	}
@@ -84,7 +80,7 @@ func (s *spread) merge(o *spread) {
 	s.n += o.n
 	for a := range 3 {
 		s.sum[a] += o.sum[a]
-		s.squares[a] = s.squares[a].add(o.squares[a])
+		s.squares[a] = s.squares[a].Add(o.squares[a])
 		s.least[a] = min(s.least[a], o.least[a])
 		s.most[a] = max(s.most[a], o.most[a])
 	}

@@ -22,8 +22,8 @@ func Atan(x float64) float64 {
 	t := (x - c) / (1 + float64(c*x))
 	s := float64(t * t)
 	p := 1.0 / 15
-	for i := 13; i >= 3; i -= 2 {
-		p = 1/float64(i) - float64(p*s)
+	for _, term := range [...]float64{1.0 / 13, 1.0 / 11, 1.0 / 9, 1.0 / 7, 1.0 / 5, 1.0 / 3} {
+		p = term - float64(p*s)
 	}
 	return atanEighths[k] + (t - float64(float64(t*s)*p))
 }
