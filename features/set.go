@@ -31,6 +31,9 @@ type Set struct {
 	looks       looks
 }
 
+// LooksAround reports whether a value depends on samples beyond its window.
+func (s *Set) LooksAround() bool { return s.Lead > 0 || s.Trail > 0 }
+
 // Algo names the set and its exact definition: name@version+digest, the digest
 // being 8 hex digits of SHA-256 over the canonical JSON of the feature ids and
 // the parameters.
@@ -49,6 +52,18 @@ func (s *Set) Columns() []string {
 	ids := make([]string, len(s.Features))
 	for i := range s.Features {
 		ids[i] = s.Features[i].ID
+	}
+	return ids
+}
+
+// Columns are the ids of the features of several sets, each once.
+func Columns(sets ...*Set) (ids []string) {
+	for _, s := range sets {
+		for _, id := range s.Columns() {
+			if !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
+		}
 	}
 	return ids
 }

@@ -36,6 +36,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"replay", "--data", empty}, exitUsage, "recording"},
 		{[]string{"gateway", "--kafka.brokers", "127.0.0.1:1", "--cell", "no cell"}, exitUsage, "cell"},
 		{[]string{"process"}, exitUsage, "kafka.brokers"},
+		{[]string{"process", "--kafka.brokers", "127.0.0.1:1", "--process.sets", "offline.v1"}, exitUsage, "core.v1"},
 		{[]string{"verify", "--data", empty}, exitUnreachable, "wearstream up"},
 		{[]string{"participant", "assign", "P", "--study", "S", "--sensor", "a b", "--side", "left", "--data", empty}, exitUsage, "sensor"},
 		{[]string{"participant", "assign", "P", "--study", "S", "--sensor", "w", "--side", "up", "--data", empty}, exitUsage, "side"},
@@ -119,5 +120,21 @@ func TestCheckShowsNoSecrets(t *testing.T) {
 	}
 	if !strings.Contains(out, "fail") {
 		t.Errorf("a ClickHouse that is not there is not found out:\n%s", out)
+	}
+}
+
+// TestSets: each set once, and at least one.
+func TestSets(t *testing.T) {
+	for _, c := range []struct {
+		names []string
+		ok    bool
+	}{
+		{[]string{"core.v1", "ref.v1"}, true}, {[]string{"core.v1"}, true},
+		{nil, false}, {[]string{""}, false}, {[]string{"offline.v1"}, false}, {[]string{"ref.v1", "ref.v1"}, false},
+	} {
+		sets, err := processFlags{Sets: c.names}.sets()
+		if (err == nil) != c.ok || c.ok && len(sets) != len(c.names) {
+			t.Errorf("%q: %d sets, %v", c.names, len(sets), err)
+		}
 	}
 }

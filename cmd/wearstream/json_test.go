@@ -45,8 +45,9 @@ func TestJSONReachesTheTables(t *testing.T) {
 	columns := strings.TrimSpace(u.mustQuery("SELECT arrayStringConcat(groupArray(name), ', ') FROM system.columns WHERE database = currentDatabase() AND table = 'features_5s' AND name NOT IN ('thing', 'sensor')"))
 	eventually(t, 60*time.Second, "the tables hold them", func() error {
 		for _, c := range []struct{ sql, want string }{
-			{"SELECT sensor, count(), sum(n), countIf(status != 'final') FROM features_5s GROUP BY sensor ORDER BY sensor", "j1\t6\t960\t0\np1\t6\t960\t0\n"},
-			{"SELECT uniqExact(tuple(" + columns + ")) FROM features_5s", "6\n"},
+			{"SELECT sensor, substring(algo, 1, 6) AS set, count(), sum(n), countIf(status != 'final') FROM features_5s GROUP BY sensor, set ORDER BY sensor, set",
+				"j1\tcore.v\t6\t960\t0\nj1\tref.v1\t6\t960\t0\np1\tcore.v\t6\t960\t0\np1\tref.v1\t6\t960\t0\n"},
+			{"SELECT uniqExact(tuple(" + columns + ")) FROM features_5s", "12\n"},
 			{"SELECT sensor, count(), uniqExact(ts, x, y, z) FROM samples GROUP BY sensor ORDER BY sensor", "j1\t960\t960\np1\t960\t960\n"},
 			{"SELECT uniqExact(ts, x, y, z) FROM samples", "960\n"},
 			{"SELECT reason FROM quarantine", "shape\n"},

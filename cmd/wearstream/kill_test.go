@@ -30,7 +30,7 @@ func sorted(lines []string) string {
 }
 
 // finals is every window as it is now, with all that a kill must not change.
-const finals = `SELECT * EXCEPT (revision, lane, dup_n, final_reason), toString(status) AS status_ FROM features_%s ORDER BY sensor, window_start`
+const finals = `SELECT * EXCEPT (revision, lane, dup_n, final_reason), toString(status) AS status_ FROM features_%s ORDER BY sensor, algo, window_start`
 
 func (u *upProcess) finals() (all [3]string) {
 	for i, length := range []string{"5s", "60s", "900s"} {
@@ -43,7 +43,8 @@ func (u *upProcess) finals() (all [3]string) {
 func (u *upProcess) complete(sensors int) {
 	u.t.Helper()
 	eventually(u.t, 120*time.Second, "every window is final", func() error {
-		text, err := u.query("SELECT uniqExact(sensor), countIf(status = 'provisional'), sum(n) = (SELECT sum(n) FROM batches) FROM features_5s")
+		text, err := u.query(`SELECT uniqExact(sensor), countIf(status = 'provisional'),
+			sumIf(n, algo LIKE 'core.v1@%') = (SELECT sum(n) FROM batches) AND sumIf(n, algo LIKE 'ref.v1@%') = (SELECT sum(n) FROM batches) FROM features_5s`)
 		if err != nil {
 			return err
 		}

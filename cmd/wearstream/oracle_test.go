@@ -50,8 +50,8 @@ func TestOracleStored(t *testing.T) {
 // stored reads the windows of a recording.
 func (u *upProcess) stored(sensor string, length time.Duration, start time.Time) (*oracle.Rows, error) {
 	columns := append([]string{"n"}, features.Core.ColumnsAt(length)...)
-	text, err := u.query(fmt.Sprintf("SELECT toUnixTimestamp64Milli(window_start), %s FROM features_%ds WHERE sensor = '%s' ORDER BY window_start FORMAT TSV",
-		strings.Join(columns, ", "), int(length.Seconds()), sensor))
+	text, err := u.query(fmt.Sprintf("SELECT toUnixTimestamp64Milli(window_start), %s FROM features_%ds WHERE sensor = '%s' AND algo = '%s' ORDER BY window_start FORMAT TSV",
+		strings.Join(columns, ", "), int(length.Seconds()), sensor, features.Core.Algo()))
 	if err != nil {
 		return nil, err
 	}

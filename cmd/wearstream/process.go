@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/wearstream/wearstream/features"
 	"github.com/wearstream/wearstream/stream/device"
@@ -11,9 +14,32 @@ import (
 
 // processCmd is the processor alone.
 type processCmd struct {
-	Log     logConfig        `embed:""`
-	Process processor.Config `embed:"" prefix:"process."`
-	Admin   adminConfig      `embed:"" prefix:"admin."`
+	Log     logConfig    `embed:""`
+	Process processFlags `embed:"" prefix:"process."`
+	Admin   adminConfig  `embed:"" prefix:"admin."`
+}
+
+// streamSets are the sets that can be computed live.
+var streamSets = []*features.Set{features.Core, features.Ref}
+
+// processFlags are the processor's, and what it computes.
+type processFlags struct {
+	processor.Config `embed:""`
+	Sets             []string `name:"sets" default:"core.v1,ref.v1" enum:"core.v1,ref.v1" help:"Feature sets: core.v1, and ref.v1 for comparisons with the field's reference implementations, whose windows are final 20 minutes later at most."`
+}
+
+func (c processFlags) sets() (sets []*features.Set, err error) {
+	for _, name := range c.Sets {
+		set := features.ByName(name)
+		if !slices.Contains(streamSets, set) || slices.Contains(sets, set) {
+			return nil, fmt.Errorf("--process.sets: %q is none of core.v1 and ref.v1, or there twice", name)
+		}
+		sets = append(sets, set)
+	}
+	if len(sets) == 0 {
+		return nil, errors.New("--process.sets: none; name core.v1, ref.v1 or both")
+	}
+	return sets, nil
 }
 
 func (processCmd) Help() string {
@@ -37,14 +63,15 @@ func (c *processCmd) Run(ctx context.Context, e *env) error {
 }
 
 // processor makes the processor of the device topic.
-func (s *site) processor(cfg processor.Config) (*processor.Processor, error) {
-	if err := cfg.Validate(); err != nil {
+func (s *site) processor(cfg processFlags) (*processor.Processor, error) {
+	sets, err := cfg.sets()
+	if err := errors.Join(cfg.Validate(), err); err != nil {
 		return nil, err
 	}
-	p := processor.New(cfg, processor.Deps{
+	p := processor.New(cfg.Config, processor.Deps{
 		Kafka: s.kafka, Cell: s.cell, Group: "process", Instance: s.instance,
 		Input: wire.TopicDevice, Changelog: wire.TopicStateDevice,
-		New: device.New(device.Config{Cell: s.cell, Set: features.Core, Memory: device.DefaultMemory}, s.reg),
+		New: device.New(device.Config{Cell: s.cell, Sets: sets, Memory: device.DefaultMemory}, s.reg),
 		Log: s.log, Registry: s.reg, Embedded: s.embedded,
 	})
 	s.health.add("process", p.Ready)

@@ -102,7 +102,7 @@ func TestRefusalsReachTheTables(t *testing.T) {
 		if got := u.mustQuery("SELECT seq, n, flags FROM batches ORDER BY seq"); got != "0\t320\t0\n1\t320\t64\n2\t320\t0\n" {
 			return fmt.Errorf("batches: %q", got)
 		}
-		if got := u.mustQuery("SELECT count(), sum(n), countIf(status != 'final') FROM features_5s"); got != "4\t640\t0\n" {
+		if got := u.mustQuery("SELECT count(), sum(n), countIf(status != 'final') FROM features_5s"); got != "8\t1280\t0\n" {
 			return fmt.Errorf("windows: %q", got)
 		}
 		return nil

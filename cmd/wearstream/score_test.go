@@ -137,7 +137,7 @@ func TestScore(t *testing.T) {
 	u.complete(len(files))
 
 	var want int
-	fmt.Sscan(u.mustQuery("SELECT (SELECT count() FROM features_5s WHERE status IN ('final', 'corrected')) + (SELECT count() FROM features_60s WHERE status IN ('final', 'corrected'))"), &want)
+	fmt.Sscan(u.mustQuery("SELECT (SELECT count() FROM features_5s WHERE status IN ('final', 'corrected') AND algo LIKE 'core.v1@%') + (SELECT count() FROM features_60s WHERE status IN ('final', 'corrected') AND algo LIKE 'core.v1@%')"), &want)
 	eventually(t, 60*time.Second, "every window has its score", func() error {
 		if n := scored(); n != want {
 			return fmt.Errorf("%d scores of %d windows\n%s", n, want, tail(u.errs.String()+model.errs.String(), 4000))

@@ -135,9 +135,11 @@ func (s *site) clickhouseSink(ctx context.Context, cfg clickhouse.Config, tables
 func windowColumns() (*arrow.Schema, map[time.Duration][]string) {
 	views := map[time.Duration][]string{}
 	for _, length := range features.Lengths {
-		views[length] = features.Core.ColumnsAt(length)
+		for _, set := range streamSets {
+			views[length] = append(views[length], set.ColumnsAt(length)...)
+		}
 	}
-	return wire.WindowSchema(features.Core.Columns()), views
+	return wire.WindowSchema(features.Columns(streamSets...)), views
 }
 
 // group feeds a sink with the three topics that hold data.

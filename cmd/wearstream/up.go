@@ -20,21 +20,20 @@ import (
 	"github.com/wearstream/wearstream/sink/clickhouse"
 	"github.com/wearstream/wearstream/sink/clickhouse/engine"
 	"github.com/wearstream/wearstream/stream/kafka"
-	"github.com/wearstream/wearstream/stream/processor"
 )
 
 // upCmd is everything on this machine, in one process and the engine's.
 type upCmd struct {
-	Data        string           `name:"data" type:"path" default:"${home}" help:"Data folder; embedded parts keep everything in it."`
-	Log         logConfig        `embed:""`
-	KafkaListen string           `name:"kafka.listen" default:"127.0.0.1:9092" help:"Address of the embedded log, while no brokers are given. Port 0 takes a free one."`
-	MQTT        gatewayFlags     `embed:"" prefix:"mqtt."`
-	Process     processor.Config `embed:"" prefix:"process."`
-	Objects     objectsConfig    `embed:""`
-	ClickHouse  clickhouseFlags  `embed:"" prefix:"clickhouse."`
-	Tables      tablesConfig     `embed:""`
-	Engine      engine.Config    `embed:"" prefix:"clickhouse."`
-	Admin       adminConfig      `embed:"" prefix:"admin."`
+	Data        string          `name:"data" type:"path" default:"${home}" help:"Data folder; embedded parts keep everything in it."`
+	Log         logConfig       `embed:""`
+	KafkaListen string          `name:"kafka.listen" default:"127.0.0.1:9092" help:"Address of the embedded log, while no brokers are given. Port 0 takes a free one."`
+	MQTT        gatewayFlags    `embed:"" prefix:"mqtt."`
+	Process     processFlags    `embed:"" prefix:"process."`
+	Objects     objectsConfig   `embed:""`
+	ClickHouse  clickhouseFlags `embed:"" prefix:"clickhouse."`
+	Tables      tablesConfig    `embed:""`
+	Engine      engine.Config   `embed:"" prefix:"clickhouse."`
+	Admin       adminConfig     `embed:"" prefix:"admin."`
 }
 
 func (upCmd) Help() string {

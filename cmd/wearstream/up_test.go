@@ -45,7 +45,7 @@ func TestUp(t *testing.T) {
 	if second.cmd.ProcessState.ExitCode() != 1 || !strings.Contains(second.errs.String(), fmt.Sprint(u.cmd.Process.Pid)) {
 		t.Errorf("a second up on the folder: %s", second.errs)
 	}
-	before := u.mustQuery("SELECT * FROM features_60s ORDER BY window_start")
+	before := u.mustQuery("SELECT * FROM features_60s ORDER BY algo, window_start")
 	u.stop()
 
 	u = startUp(t, data)
@@ -58,7 +58,7 @@ func TestUp(t *testing.T) {
 	if r := u.verified(acked); r.Batches != 2*result.Batches {
 		t.Errorf("after the second replay: %+v", r)
 	}
-	if after := u.mustQuery("SELECT * FROM features_60s ORDER BY window_start"); after != before {
+	if after := u.mustQuery("SELECT * FROM features_60s ORDER BY algo, window_start"); after != before {
 		t.Error("replaying a recording again changed features")
 	}
 	if out, code := runProgram(t, "check", "--data", data); code != 0 {
@@ -70,31 +70,40 @@ func TestUp(t *testing.T) {
 // compareParquet holds the feature objects against ClickHouse: every revision.
 func compareParquet(t *testing.T, u *upProcess) {
 	t.Helper()
-	want := u.mustQuery(`SELECT sensor, toUnixTimestamp64Milli(window_start), revision, n, input_digest, toString(status), ifNull(toString(reinterpretAsUInt32(enmo)), '') FROM features_5s_all ORDER BY ALL`)
+	want := u.mustQuery(`SELECT sensor, algo, toUnixTimestamp64Milli(window_start), revision, n, input_digest, toString(status), ifNull(toString(reinterpretAsUInt32(enmo)), ''), ifNull(toString(reinterpretAsUInt32(anglez_rm)), '') FROM features_5s_all ORDER BY ALL`)
 	type row struct {
 		Sensor   string   `parquet:"sensor"`
+		Algo     string   `parquet:"algo"`
 		Start    int64    `parquet:"window_start"`
 		Revision uint32   `parquet:"revision"`
 		N        uint32   `parquet:"n"`
 		Digest   string   `parquet:"input_digest"`
 		Status   string   `parquet:"status"`
 		ENMO     *float32 `parquet:"enmo,optional"`
+		AngleZ   *float32 `parquet:"anglez_rm,optional"`
 	}
 	eventually(t, 30*time.Second, "the Parquet has the rows of ClickHouse", func() error {
 		var lines []string
+		ofSet := map[string]int{} // values
 		err := u.objects("features/v1/window=5s/", func(body []byte) error {
 			rows, err := parquet.Read[row](bytes.NewReader(body), int64(len(body)))
 			for _, r := range rows {
-				enmo := ""
-				if r.ENMO != nil {
-					enmo = fmt.Sprint(bits(*r.ENMO))
+				text := func(v *float32) string {
+					if v == nil {
+						return ""
+					}
+					ofSet[r.Algo]++
+					return fmt.Sprint(bits(*v))
 				}
-				lines = append(lines, fmt.Sprintf("%s\t%d\t%d\t%d\t%s\t%s\t%s", r.Sensor, r.Start, r.Revision, r.N, r.Digest, r.Status, enmo))
+				lines = append(lines, fmt.Sprintf("%s\t%s\t%d\t%d\t%d\t%s\t%s\t%s\t%s", r.Sensor, r.Algo, r.Start, r.Revision, r.N, r.Digest, r.Status, text(r.ENMO), text(r.AngleZ)))
 			}
 			return err
 		})
 		if err != nil {
 			return err
+		}
+		if len(ofSet) != len(streamSets) {
+			return fmt.Errorf("values of %v", ofSet)
 		}
 		got, want := sorted(lines), sorted(strings.Split(strings.TrimSuffix(want, "\n"), "\n"))
 		if got != want {

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -153,12 +154,15 @@ const (
 	correctedWait    = 10 * time.Second   // of late data in a final window
 )
 
-// due reports whether a window must have been handed out.
-func (v *verifier) due(w window, e *expected) bool {
+// due reports whether a window must have been handed out. Of sets that look around it,
+// that is said of sensors from which nothing more is expected.
+func (v *verifier) due(set string, w window, e *expected) bool {
 	end := (w.start + int64(w.length)*1000) * 1e6
 	switch {
 	case e.of.whole() && e.of.age >= v.Due.Tables:
 		return true
+	case set != live:
+		return false
 	case e.of.boots[e.boot].seen >= end+provisionalAfter && e.age >= v.Due.Tables:
 		return true
 	}
@@ -168,7 +172,10 @@ func (v *verifier) due(w window, e *expected) bool {
 // restated reports whether a window that was handed out must by now hold what
 // came later. That of a sensor with several boots may have become unfinished
 // again.
-func (v *verifier) restated(status byte, e *expected) bool {
+func (v *verifier) restated(set string, status byte, e *expected) bool {
+	if set != live {
+		return e.of.whole() && e.of.age >= correctedWait+v.Due.Tables
+	}
 	wait := provisionalWait
 	plain := len(e.of.boots) == 1 && len(e.of.logs) == 1 && e.of.ends == 0
 	if e.of.whole() || plain && status != provisional {
@@ -185,21 +192,50 @@ const (
 
 // judgeWindows holds the last row of every window against the samples, wherever
 // the row was found: where it is missing is told. Where a newer version of an
-// algorithm went on, its rows count.
+// algorithm went on, its rows count. Of a set that looks around its windows, each must
+// be there from the sensor's first to its last that is.
 func (v *verifier) judgeWindows(t *truth, generation map[word]uint32) {
-	last := map[window]rowKey{}
+	bySet := map[string]map[window]rowKey{live: {}}
 	for k := range v.rows {
-		if have, ok := last[k.window]; !ok || have.before(k, generation) {
-			last[k.window] = k
+		set := setOf(k)
+		if bySet[set] == nil {
+			bySet[set] = map[window]rowKey{}
+		}
+		if have, ok := bySet[set][k.window]; !ok || have.before(k, generation) {
+			bySet[set][k.window] = k
 		}
 	}
-	v.r.Windows = len(last)
 	want := v.expect(t)
+	for _, set := range slices.Sorted(maps.Keys(bySet)) {
+		v.r.Windows += len(bySet[set])
+		v.judgeSet(set, bySet[set], want)
+	}
+}
+
+// live stands for all sets that look at the window alone.
+const live = "live"
+
+// around are the sets that look beyond it and wait for what they see there.
+var around = []string{"ref.v1"}
+
+func setOf(k rowKey) string {
+	if name, _, _ := strings.Cut(k.algo.Value(), "@"); slices.Contains(around, name) {
+		return name
+	}
+	return live
+}
+
+func (v *verifier) judgeSet(set string, last map[window]rowKey, want map[window]*expected) {
 	all := slices.Collect(maps.Keys(want))
+	from, to := map[word]int64{}, map[word]int64{}
 	for w := range last {
 		if want[w] == nil {
 			all = append(all, w)
 		}
+		if at, ok := from[w.sensor]; !ok || w.start < at {
+			from[w.sensor] = w.start
+		}
+		to[w.sensor] = max(to[w.sensor], w.start)
 	}
 	slices.SortFunc(all, window.compare)
 	for _, w := range all {
@@ -207,21 +243,24 @@ func (v *verifier) judgeWindows(t *truth, generation map[word]uint32) {
 		if s != nil && s.status == retracted {
 			s = nil
 		}
-		v.judgeWindow(w, want[w], s)
+		if at, ok := from[w.sensor]; set != live && s == nil && (!ok || w.start < at || to[w.sensor] < w.start) {
+			continue // it may not have been wanted yet, or any more
+		}
+		v.judgeWindow(set, w, want[w], s)
 	}
 }
 
-func (v *verifier) judgeWindow(w window, e *expected, s *row) {
+func (v *verifier) judgeWindow(set string, w window, e *expected, s *row) {
 	switch {
 	case (e == nil || e.n == 0) && s != nil:
 		v.r.unexplained("%s has a row and no acknowledged sample", w)
 	case e == nil || e.n == 0: // retracted; readings only
-	case s == nil && v.due(w, e):
+	case s == nil && v.due(set, w, e):
 		v.r.lost(1, "%s has %d acknowledged samples and no row", w, e.n)
 	case s == nil:
 		v.r.explain(ClassNotDue, 1)
 	case s.n == e.n:
-	case !v.restated(s.status, e):
+	case !v.restated(set, s.status, e):
 		v.r.explain(ClassNotDue, 1)
 	case s.n > e.n:
 		v.r.doubled(1, "%s has %d samples, %d are acknowledged", w, s.n, e.n)

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/wearstream/wearstream/features"
 	"github.com/wearstream/wearstream/loadtest/verify"
 	"github.com/wearstream/wearstream/stream/wire"
 )
@@ -281,4 +282,26 @@ func TestMeanwhile(t *testing.T) {
 	if r.Records < before.Records {
 		t.Errorf("%d records, %d before", r.Records, before.Records)
 	}
+}
+
+// TestSetThatLooksAround: windows of ref.v1 are held against the samples by themselves.
+func TestSetThatLooksAround(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.sets = []*features.Set{features.Core, features.Ref}
+	w.fill()
+	r := w.verify()
+	w.wants(r, 0, 0, 0, "")
+	w.explains(r, clean)
+	if r.Rows != 2*19 || r.Windows != 2*19 {
+		t.Errorf("%d rows of %d windows, want 38 of 38", r.Rows, r.Windows)
+	}
+
+	w = newWorld(t)
+	w.produce()
+	w.process()
+	w.sets = []*features.Set{features.Ref}
+	w.transaction(true, w.apply(w.altered(atFirst+3, func(b *wire.SampleBatch) { clear(b.XYZ) }))...)
+	w.sink()
+	w.wants(w.verify(), 4, 0, 0, "window of 60 s at 2026-03-01T12:00:00Z of w1 has 1600 samples, 1920 are acknowledged")
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/wearstream/wearstream/features"
 	"github.com/wearstream/wearstream/stream"
 	"github.com/wearstream/wearstream/stream/device"
 	"github.com/wearstream/wearstream/stream/wire"
@@ -24,7 +23,7 @@ func (w *world) process() {
 // apply is what the operator makes of records.
 func (w *world) apply(records []stream.Record) outbox {
 	w.t.Helper()
-	op, err := device.New(device.Config{Cell: cell, Set: features.Core, Memory: device.DefaultMemory}, prometheus.NewRegistry())(0, nil, history(records))
+	op, err := device.New(device.Config{Cell: cell, Sets: w.sets, Memory: device.DefaultMemory}, prometheus.NewRegistry())(0, nil, history(records))
 	must(w.t, err)
 	var out outbox
 	for _, r := range records {

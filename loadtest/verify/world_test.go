@@ -56,6 +56,7 @@ type world struct {
 	stored   map[string]int64        // next offset by topic and partition
 	written  map[string][]stream.Cut // by topic
 	cut      int                     // records in a cut
+	sets     []*features.Set         // that are computed
 
 	verify.Config
 }
@@ -72,12 +73,12 @@ func newWorld(t testing.TB) *world {
 	must(t, err)
 	t.Cleanup(cl.Close)
 	began := time.Now().Add(-time.Hour).Truncate(time.Second)
-	w := &world{t: t, broker: broker, cl: cl, began: began, clock: began, objects: t.TempDir(), stored: map[string]int64{}, written: map[string][]stream.Cut{}, cut: 7}
+	w := &world{t: t, broker: broker, cl: cl, began: began, clock: began, objects: t.TempDir(), stored: map[string]int64{}, written: map[string][]stream.Cut{}, cut: 7, sets: []*features.Set{features.Core}}
 	store, err := object.Open(w.objects)
 	must(t, err)
 	w.folder = object.New(store, cell, "test")
 	at := clickhouse.Config{DSN: dsn}
-	schema := wire.WindowSchema(features.Core.Columns())
+	schema := wire.WindowSchema(features.Columns(features.Core, features.Ref))
 	w.migrate = func() { must(t, clickhouse.Migrate(t.Context(), at, cell, schema, views())) }
 	w.migrate()
 	w.conn, err = clickhouse.Open(at, cell)
@@ -95,7 +96,7 @@ func newWorld(t testing.TB) *world {
 func views() map[time.Duration][]string {
 	all := map[time.Duration][]string{}
 	for _, length := range features.Lengths {
-		all[length] = features.Core.ColumnsAt(length)
+		all[length] = append(features.Core.ColumnsAt(length), features.Ref.ColumnsAt(length)...)
 	}
 	return all
 }

@@ -167,10 +167,10 @@ func (s *streamed) Emit(topic string, _ int32, _, value []byte, headers ...strea
 	}
 }
 
-func streamRows(t testing.TB, set *features.Set, in batch.Input) table {
+func streamRows(t testing.TB, sets []*features.Set, in batch.Input) table {
 	t.Helper()
 	s := &streamed{tb: t, rows: table{}}
-	op, err := device.New(device.Config{Cell: "main", Set: set, Memory: device.DefaultMemory}, prometheus.NewRegistry())(0, nil, s)
+	op, err := device.New(device.Config{Cell: "main", Sets: sets, Memory: device.DefaultMemory}, prometheus.NewRegistry())(0, nil, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,11 +235,16 @@ func TestSameAsStream(t *testing.T) {
 		// Where a clock is set back the stream says so in more revisions.
 		{name: "clock set back", path: csvFile(t, "back.csv.gz", "", stretch{0, 2000, 32}, stretch{700.01, 1500, 32}, stretch{-3000, 100, 32}), back: true,
 			not: []string{"revision", "status", "final_reason"}},
+		{name: "a real one", path: "../../../shared/data/real/e4-stress-predict/S01.csv.gz"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if _, err := os.Stat(c.path); err != nil {
+				t.Skipf("shared data are missing: %v", err)
+			}
 			in := batch.Input{Path: c.path, Sensor: "w1", Study: "ST01", Participant: "P-1", Side: "left"}
-			want := streamRows(t, features.Core, in)
-			got, reports := run(t, batch.Config{Workers: 3}, in)
+			sets := []*features.Set{features.Core, features.Ref}
+			want := streamRows(t, sets, in)
+			got, reports := run(t, batch.Config{Sets: sets, Workers: 3}, in)
 			if reports[0].Err != nil || reports[0].Back != c.back {
 				t.Fatalf("report: %v, back %t", reports[0].Err, reports[0].Back)
 			}

@@ -90,7 +90,7 @@ func BenchmarkWire(b *testing.B) {
 		for range batch.cfg.Workers {
 			files.Go(func() {
 				for i := range next {
-					f := &file{Batch: batch, in: Input{Sensor: fmt.Sprint("w", i)}, rate: 50_000, batches: hours(payloads, each)}
+					f := &file{Batch: batch, in: Input{Sensor: fmt.Sprint("w", i)}, batches: hours(payloads, each)}
 					if err := f.compute(b.Context(), f.slide()); err != nil {
 						b.Error(err)
 					}

@@ -56,45 +56,31 @@ func (r *result) counted(start int64, n float64) {
 
 // worker computes one block after the other. Its memory is used again.
 type worker struct {
-	sets    []*features.Set
-	schemas []*schema
-	columns []string  // of all sets: one schema, so that readers need no option
-	wide    []float32 // a row's
-	summer  window.Summer
-	merger  window.Merger
-	batches []*wire.SampleBatch
-	wrist   wristwork
-	sums    map[window.Key]window.Sum // of the block, where a set needs what is around windows
-}
-
-// schema is what rows of a set need.
-type schema struct {
-	form       *window.Rows
-	at         []int                      // of its columns in those of all sets
-	around     map[uint32]*features.Block // by rate; nil: windows are made of their own samples
-	counts     int                        // activity counts' place; -1: the set has none
-	enmo, temp int                        // of its columns; -1: the set has none
+	cfg            Config
+	columns        []string // of all sets: one schema, so that readers need no option
+	rows           []*window.Rows
+	around         []*window.Around // by set; of one that looks beyond the window
+	counts         []int            // by set, the place of activity counts; -1: it has none
+	enmo, tempMean int              // the columns of minutes; -1: there is none
+	summer         window.Summer
+	merger         window.Merger
+	batches        []*wire.SampleBatch
+	wrist          wristwork
+	sums           []window.Summed // of the block, for sets that look around
 }
 
 func newWorker(cfg Config) *worker {
-	w := &worker{sets: cfg.Sets}
-	for _, set := range cfg.Sets {
-		c := set.Columns()
-		s := &schema{form: window.NewRows(set), counts: slices.Index(c, "counts_li_vm"), enmo: slices.Index(c, "enmo"), temp: slices.Index(c, "temp_mean")}
-		if set.Lead > 0 || set.Trail > 0 {
-			s.around, w.sums = map[uint32]*features.Block{}, map[window.Key]window.Sum{}
-		} else {
-			w.summer.SamplesAt = append(w.summer.SamplesAt, set.SampleLengths()...)
+	w := &worker{cfg: cfg, columns: features.Columns(cfg.Sets...)}
+	w.enmo, w.tempMean = slices.Index(w.columns, "enmo"), slices.Index(w.columns, "temp_mean")
+	w.rows, w.around = make([]*window.Rows, len(cfg.Sets)), make([]*window.Around, len(cfg.Sets))
+	for i, set := range cfg.Sets {
+		w.counts = append(w.counts, slices.Index(set.Columns(), "counts_li_vm"))
+		if set.LooksAround() {
+			w.around[i] = window.NewAround(set, w.columns)
+			continue
 		}
-		for _, name := range c {
-			at := slices.Index(w.columns, name)
-			if at < 0 {
-				at = len(w.columns)
-				w.columns = append(w.columns, name)
-			}
-			s.at = append(s.at, at)
-		}
-		w.schemas = append(w.schemas, s)
+		w.rows[i] = window.NewRows(set, w.columns)
+		w.summer.SamplesAt = append(w.summer.SamplesAt, set.SampleLengths()...)
 	}
 	w.summer.SamplesAt = append(w.summer.SamplesAt, time.Minute) // of which wear is said
 	return w
@@ -110,135 +96,66 @@ func (w *worker) run(jobs <-chan *job) func() {
 
 // compute makes the rows of a block: windows as they become due, by end and length.
 func (w *worker) compute(j *job) *result {
-	out := &result{rows: make([]*wire.WindowRows, len(w.sets))}
+	out := &result{rows: make([]*wire.WindowRows, len(w.cfg.Sets))}
 	for i := range out.rows {
 		out.rows[i] = wire.NewWindowRows(wire.WindowSchema(w.columns))
 	}
-	w.summer.Origin = j.origin
-	var begun window.Begun
-	end := j.start + blockLength
-	for at := j.start + int64(features.EpochLength); at <= end; at += int64(features.EpochLength) {
-		for _, length := range features.Lengths {
-			if (at-j.start)%int64(length) != 0 {
-				break
-			}
-			w.window(j, window.Key{Length: length, Start: at - int64(length)}, &begun, out)
-		}
+	w.batches, w.sums = w.batches[:0], w.sums[:0]
+	for _, p := range j.parts {
+		w.batches = append(w.batches, p.SampleBatch)
 	}
-	if w.sums != nil {
-		w.around(j, out)
+	w.summer.Origin = j.origin
+	w.summer.Windows(j.start, w.batches, func(s *window.Summed, batches []*wire.SampleBatch) { w.window(j, s, batches, out) })
+	for i, a := range w.around {
+		if a == nil {
+			continue
+		}
+		a.Rows(j.start, w.sums, w.batches, func(s *window.Summed, values []float64, row *wire.WindowRow) {
+			if c := w.counts[i]; c >= 0 && values != nil && s.Length == time.Minute {
+				out.counted(s.Start, values[c])
+			}
+			out.rows[i].Append(j.sign(row))
+		})
 	}
 	return out
 }
 
-// around makes the rows of sets that look beyond the window.
-func (w *worker) around(j *job, out *result) {
-	defer clear(w.sums)
-	if len(w.sums) == 0 {
-		return
-	}
-	w.batches = w.batches[:0]
-	for _, p := range j.parts {
-		w.batches = append(w.batches, p.SampleBatch)
-	}
-	for i, s := range w.schemas {
-		if s.around == nil {
+func (w *worker) window(j *job, s *window.Summed, batches []*wire.SampleBatch, out *result) {
+	minute := Minute{Start: s.Start, Coverage: float32(s.Coverage), ENMO: nan, Temp: nan}
+	for i, form := range w.rows {
+		if form == nil {
 			continue
 		}
-		set := w.sets[i]
-		all := window.Key{Start: j.start - int64(set.Lead), Length: set.Lead + features.BlockLength + set.Trail}
-		c := w.merger.Merge(all, w.batches)
-		b := s.around[j.rate]
-		if b == nil {
-			b = features.NewBlock(set, j.rate)
-			s.around[j.rate] = b
-		}
-		b.Begin(j.start)
-		b.Extend(c.Samples, c.Readings, all.End(), func(r *features.Result) {
-			k := window.Key{Length: r.Window.Length, Start: r.Start}
-			sum, ok := w.sums[k]
-			if !ok {
-				return // no samples of its own
-			}
-			if s.counts >= 0 && k.Length == time.Minute {
-				out.counted(k.Start, r.Values[s.counts])
-			}
-			row := s.form.RowOf(k, &sum, r.Values)
-			if r.Warmup {
-				row.Flags |= wire.FlagWarmup
-			}
-			out.rows[i].Append(w.widen(s, j.sign(row)))
-		})
-	}
-}
-
-func (w *worker) window(j *job, k window.Key, begun *window.Begun, out *result) {
-	w.batches = w.batches[:0]
-	for i := range j.parts {
-		if p := &j.parts[i]; p.from < k.End() && k.Start <= p.to {
-			w.batches = append(w.batches, p.SampleBatch)
-		}
-	}
-	if len(w.batches) == 0 {
-		return
-	}
-	sum := w.summer.Sum(k, w.batches, begun)
-	if sum.N == 0 {
-		return // a gap and not a window
-	}
-	minute := Minute{Start: k.Start, Coverage: float32(sum.Coverage), ENMO: nan, Temp: nan}
-	if w.sums != nil {
-		w.sums[k] = sum
-	}
-	for i, s := range w.schemas {
-		if s.around != nil {
-			continue
-		}
-		row := j.sign(s.form.Row(k, &sum))
-		if s.enmo >= 0 {
-			minute.ENMO = row.Features[s.enmo]
-		}
-		if s.temp >= 0 {
-			minute.Temp = row.Features[s.temp]
-		}
-		out.rows[i].Append(w.widen(s, row))
+		row := j.sign(form.Row(s.Key, &s.Sum))
+		note(&minute.ENMO, row.Features, w.enmo)
+		note(&minute.Temp, row.Features, w.tempMean)
+		out.rows[i].Append(row)
 	}
 	if j.paired {
-		w.wrist.window(k, &sum, j.start, out)
+		w.wrist.window(s.Key, &s.Sum, j.start, out)
 	}
-	switch k.Length {
+	switch s.Length {
 	case time.Minute:
 		out.minutes = append(out.minutes, minute)
 		out.partials = append(out.partials, wear.Partial{})
-		readings := w.merger.Frame(k, w.batches).Readings
-		out.partials[len(out.partials)-1].Set(k.Start, sum.Samples, readings, j.rate)
+		readings := w.merger.Frame(s.Key, batches).Readings
+		out.partials[len(out.partials)-1].Set(s.Start, s.Samples, readings, j.rate)
 		if j.still {
 			a := calibrate.NewAssembler(calibrate.Default, j.rate)
-			a.Add(sum.Samples, readings)
-			out.still = append(out.still, a.Seal(k.End())...)
+			a.Add(s.Samples, readings)
+			out.still = append(out.still, a.Seal(s.End())...)
 		}
 	case features.EpochLength:
-		out.samples += int64(sum.N)
+		out.samples += int64(s.N)
 	}
+	w.sums = append(w.sums, *s)
 }
 
-// widen gives a row the columns of all sets.
-func (w *worker) widen(s *schema, row *wire.WindowRow) *wire.WindowRow {
-	if len(w.sets) == 1 {
-		return row
+// note takes the value of a column, where there is one.
+func note(to *float32, values []float32, column int) {
+	if column >= 0 && values[column] == values[column] {
+		*to = values[column]
 	}
-	if w.wide == nil {
-		w.wide = make([]float32, len(w.columns))
-	}
-	for i := range w.wide {
-		w.wide[i] = nan
-	}
-	for i, at := range s.at {
-		w.wide[at] = row.Features[i]
-	}
-	wide := *row
-	wide.Features = w.wide
-	return &wide
 }
 
 var nan = float32(math.NaN())

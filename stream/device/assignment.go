@@ -124,13 +124,21 @@ func (s *sensor) toRestate(old assignment) {
 func (s *sensor) handedUntil() int64 {
 	until := window.MinTime
 	for i := range s.ledger.rows {
-		p, n := &s.ledger.rows[i], 0
-		for run := range p.page.Runs() {
-			n += run
-		}
-		until = max(until, p.key.Window(n-1).Start+1)
+		until = max(until, s.ledger.rows[i].last().Start+1)
+	}
+	for i := range s.quarters.rows {
+		until = max(until, s.quarters.rows[i].last().End())
 	}
 	return until
+}
+
+// last is the last window of a page that was handed out.
+func (p *ledgerPage) last() window.Key {
+	n := 0
+	for run := range p.page.Runs() {
+		n += run
+	}
+	return p.key.Window(n - 1)
 }
 
 // assigned is the assignment of a window that starts at t. Windows whose
@@ -154,38 +162,54 @@ func (o *operator) restate(ctx context.Context, s *sensor, left *int, out stream
 		if q.From = upto; !ok || upto >= was.To {
 			s.head.Restated = slices.Delete(s.head.Restated, 0, 1)
 		}
-		due = slices.DeleteFunc(due, func(k window.Key) bool { return was.says(at(s.head.Assignments, k.Start)) })
-		if err := o.handOut(ctx, s, due, whenRestated, out); err != nil {
+		was.To = upto
+		why := cause{told: true, said: &was}
+		due = slices.DeleteFunc(due, func(k window.Key) bool { return !isQuarter(k) && !why.restated(s, k.Start) })
+		if err := o.handOut(ctx, s, due, why, out); err != nil {
 			return err
 		}
-		*left -= len(due)
+		*left -= weight(due)
 	}
 	return nil
 }
 
-// handedOut answers the windows that were handed out and start in [from, to), at
-// most an hour apart; and up to where they are all of them. ok is false when there
-// are none.
+// handedOut answers the windows that were handed out and start in [from, to), and the
+// quarters that have such, at most an hour apart; and up to where they are all of them.
+// ok is false when there are none.
 func (s *sensor) handedOut(from, to int64) (keys []window.Key, upto int64, ok bool) {
 	next := to
-	for _, length := range features.Lengths {
-		for k := range s.from(length, from, isHandedOut) {
-			next = min(next, k.Start)
-			break
-		}
-	}
+	s.eachHandedOut(from, func(k window.Key, start int64) bool {
+		next = min(next, max(from, start))
+		return false // the first of its kind
+	})
 	if next >= to {
 		return nil, to, false
 	}
-	upto = min(to, next+hour)
-	for _, length := range features.Lengths {
-		for k := range s.from(length, from, isHandedOut) {
-			if k.Start >= upto {
-				break
-			}
+	upto = min(to, window.At(quarterLength, next).Start+hour) // quarters as a whole
+	s.eachHandedOut(from, func(k window.Key, start int64) bool {
+		if start < upto {
 			keys = append(keys, k)
 		}
-	}
+		return start < upto
+	})
 	slices.SortFunc(keys, window.Key.Compare)
 	return keys, upto, true
+}
+
+// eachHandedOut yields the windows that were handed out and start at a time or later,
+// and the quarters that have such, by length until it is told to stop, and where the
+// first window of each starts.
+func (s *sensor) eachHandedOut(from int64, yield func(k window.Key, start int64) bool) {
+	for _, length := range features.Lengths {
+		for k := range s.from(length, from, isHandedOut) {
+			if !yield(k, k.Start) {
+				break
+			}
+		}
+	}
+	for k := range s.from(reach, earlier(from, lead+quarterLength-1), isHandedOut) {
+		if !yield(k, quarterOf(k).Start) {
+			break
+		}
+	}
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/wearstream/wearstream/features"
 	"github.com/wearstream/wearstream/stream"
 	"github.com/wearstream/wearstream/stream/window"
 	"github.com/wearstream/wearstream/stream/wire"
@@ -31,7 +30,7 @@ type mill struct {
 
 func newMill(t testing.TB) *mill {
 	m := &mill{t: t}
-	op, err := New(Config{Cell: "main", Set: features.Core, Memory: DefaultMemory}, prometheus.NewRegistry())(0, nil, m)
+	op, err := New(Config{Cell: "main", Memory: DefaultMemory}, prometheus.NewRegistry())(0, nil, m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +108,7 @@ func TestChangelogStaysSmall(t *testing.T) {
 // batches in between decide what an offset costs: about log2 of how unevenly
 // sensors take turns.
 func TestResidentStateStaysSmall(t *testing.T) {
-	const sensors, rounds, limit = 3, 7 * 24 * 360, 64 << 10
+	const sensors, rounds, limit = 2, 7 * 24 * 360, 64 << 10
 	for _, jitter := range []int64{0, 3} {
 		m := newMill(t)
 		rng := rand.New(rand.NewPCG(1, uint64(jitter)))

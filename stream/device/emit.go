@@ -9,19 +9,47 @@ import (
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
-// when is why a window is looked at.
-type when uint8
+// cause is why a window is looked at. The zero one is that it may be final, or 60 s of
+// event time have passed.
+type cause struct {
+	told bool        // it has waited for long enough, or
+	said *assignment // this interval is told to say otherwise
+}
 
-const (
-	whenDue      when = iota // it may be final, or 60 s of event time have passed
-	whenTold                 // it has waited for long enough
-	whenRestated             // its assignment changed
+var (
+	whenDue  = cause{}
+	whenTold = cause{told: true}
 )
+
+// restated reports whether a window that starts at t said otherwise.
+func (c cause) restated(s *sensor, t int64) bool {
+	return c.said != nil && c.said.From <= t && t < c.said.To && !c.said.says(at(s.head.Assignments, t))
+}
+
+// revision is a window that is handed out.
+type revision struct {
+	cause
+	key     window.Key
+	state   window.State
+	number  uint32
+	entries []*entry
+	waits   bool  // there is new evidence,
+	first   int64 // from this offset on
+	again   bool  // content that is the same makes no row
+	live    bool
+}
 
 const liveFor = int64(10 * time.Minute)
 
+func (r *revision) lane() string {
+	if r.live {
+		return wire.LaneLive
+	}
+	return wire.LaneBacklog
+}
+
 // handOut hands out windows, in order.
-func (o *operator) handOut(ctx context.Context, s *sensor, due []window.Key, why when, out stream.Output) error {
+func (o *operator) handOut(ctx context.Context, s *sensor, due []window.Key, why cause, out stream.Output) error {
 	for i, k := range due {
 		if err := o.prefetch(ctx, s, due[i:]); err != nil {
 			return err
@@ -34,7 +62,11 @@ func (o *operator) handOut(ctx context.Context, s *sensor, due []window.Key, why
 }
 
 // emit hands out a window as it is now, if that is due and something new.
-func (o *operator) emit(ctx context.Context, s *sensor, k window.Key, why when, out stream.Output) error {
+func (o *operator) emit(ctx context.Context, s *sensor, k window.Key, why cause, out stream.Output) error {
+	if isQuarter(k) && len(o.around) == 0 {
+		s.setPending(k, nil) // the sets that looked around are no longer wanted
+		return nil
+	}
 	p, waits := s.waiting(k)
 	was := s.handed(k)
 	entries, ok, err := o.gather(ctx, s, k)
@@ -54,7 +86,7 @@ func (o *operator) emit(ctx context.Context, s *sensor, k window.Key, why when, 
 		p.Boot = boot
 		s.setPending(k, &p)
 	}
-	if why == whenDue && (waits && !s.isDue(k, false) || !waits && !s.head.Sequence.Final(k, boot)) {
+	if !why.told && (waits && !s.isDue(k, false) || !waits && !s.head.Sequence.Final(k, boot)) {
 		return nil // it holds data of a later boot than what came last
 	}
 	s.setPending(k, nil)
@@ -65,25 +97,40 @@ func (o *operator) emit(ctx context.Context, s *sensor, k window.Key, why when, 
 			state = window.Final
 		}
 	}
-	mustDiffer := why != whenRestated && was.State != window.None && !(was.State == window.Provisional && state == window.Final)
+	r := &revision{
+		cause: why, key: k, state: state, number: was.Revision + 1, entries: entries, waits: waits, first: p.First,
+		again: was.State != window.None && !(was.State == window.Provisional && state == window.Final),
+		live:  received <= k.End()+liveFor,
+	}
+	if isQuarter(k) {
+		return o.emitQuarter(s, r, out)
+	}
+	return o.emitWindow(s, r, out)
+}
+
+// emitWindow hands out a window by the sets that look at nothing else.
+func (o *operator) emitWindow(s *sensor, r *revision, out stream.Output) error {
+	mustDiffer := r.again && r.said == nil
 	var old window.Sum
 	if mustDiffer {
-		old = o.summer.Sum(k, o.batchesOf(before(entries, p.First)), nil)
+		old = o.summer.Sum(r.key, o.batchesOf(before(r.entries, r.first)), nil)
 	}
-	sum := o.summer.Sum(k, o.batchesOf(entries), &s.begun) // the last, whose samples hold
+	sum := o.summer.Sum(r.key, o.batchesOf(r.entries), &s.begun) // the last, whose samples hold
 	if sum.N == 0 || mustDiffer && old.Same(&sum) {
 		return nil // a gap and not a window, or nothing new
 	}
-	row := o.row(s, k, &sum)
-	if received <= k.End()+liveFor {
-		row.Lane = wire.LaneLive
+	s.setHanded(r.key, window.Entry{State: r.state, Revision: r.number})
+	for _, form := range o.live {
+		row := form.Row(r.key, &sum)
+		o.sign(row, s, r.key, r, o.batchesOf(r.entries))
+		if err := o.put(row, out); err != nil {
+			return err
+		}
 	}
-	s.setHanded(k, window.Entry{State: state, Revision: was.Revision + 1})
-	row.Revision, row.Status = was.Revision+1, statusOf[state]
-	if state != window.Provisional {
-		row.FinalReason = s.head.Sequence.Reason(k, o.batchesOf(entries), s.timed)
+	if r.number == 1 {
+		o.tally.first = append(o.tally.first, firstRow{r.lane(), time.Unix(0, r.key.End())})
 	}
-	return o.put(row, out)
+	return nil
 }
 
 var statusOf = map[window.State]string{
@@ -119,18 +166,21 @@ func (s *sensor) timed(boot, seq uint64) bool {
 	return !ok || e.timed()
 }
 
-// row is what a window says, without revision, status and reason; until it is
-// called again.
-func (o *operator) row(s *sensor, k window.Key, sum *window.Sum) *wire.WindowRow {
-	row, a := o.form.Row(k, sum), s.assigned(k.Start)
+// sign completes a row of a revision: whose it is and what became of its window, which
+// has these batches.
+func (o *operator) sign(row *wire.WindowRow, s *sensor, k window.Key, r *revision, batches []*wire.SampleBatch) {
+	a := s.assigned(k.Start)
 	row.Study, row.Participant, row.Side = a.Study, a.Participant, a.Side
-	row.Thing, row.Sensor, row.Lane = s.head.Thing, s.name, wire.LaneBacklog
-	return row
+	row.Thing, row.Sensor, row.Lane = s.head.Thing, s.name, r.lane()
+	row.Revision, row.Status = r.number, statusOf[r.state]
+	if r.state != window.Provisional {
+		row.FinalReason = s.head.Sequence.Reason(k, batches, s.timed)
+	}
 }
 
-// maxRows bounds an Arrow record: at some 450 bytes a row it stays well below the
+// maxRows bounds an Arrow record: at some 700 bytes a row it stays well below the
 // topic's largest batch.
-const maxRows = 2000
+const maxRows = 1000
 
 // put adds a row to the record of its partition.
 func (o *operator) put(row *wire.WindowRow, out stream.Output) error {

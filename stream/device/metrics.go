@@ -30,7 +30,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"length", "state"}),
 		delay: f.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "wearstream_process_window_delay_seconds",
-			Help:    "From the end of a window to its first row's commit, by this machine's clock.",
+			Help:    "From the end of a window to its first row's commit, by this machine's clock; of sets that look at the window alone.",
 			Buckets: prometheus.ExponentialBuckets(1, 2, 22), NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100,
 		}, []string{"lane"}),
 		quarantined: f.NewCounterVec(prometheus.CounterOpts{
@@ -82,7 +82,7 @@ type handed struct {
 	status string
 }
 
-// firstRow is the first row of a window.
+// firstRow is the first row of a window. Quarters wait by design and do not count.
 type firstRow struct {
 	lane string
 	end  time.Time
@@ -101,9 +101,6 @@ func (t *tally) reset() {
 
 func (t *tally) row(r *wire.WindowRow) {
 	t.rows[handed{r.Length, r.Status}]++
-	if r.Revision == 1 {
-		t.first = append(t.first, firstRow{r.Lane, r.Start.Add(r.Length)})
-	}
 }
 
 func (t *tally) batch(e *entry) {

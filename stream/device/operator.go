@@ -23,8 +23,8 @@ import (
 // Config is what the numbers and the times of rows depend on.
 type Config struct {
 	Cell   string
-	Set    *features.Set
-	Memory time.Duration // how long a device's memory lasts: after it a hole is assumed lost
+	Sets   []*features.Set // default: core.v1 and ref.v1
+	Memory time.Duration   // how long a device's memory lasts: after it a hole is assumed lost
 }
 
 // DefaultMemory is the memory horizon of a device (definitions, section 3).
@@ -43,26 +43,41 @@ type operator struct {
 	ticked  bool  // a tick came since the last Commit
 	cold    bool  // raw samples of pending windows are still in the log only
 
-	rows    [wire.FeaturesPartitions]*wire.WindowRows
-	summer  window.Summer
-	form    *window.Rows
-	tally   tally
-	devices atomic.Int64 // len(sensors) at the last Commit
+	rows     [wire.FeaturesPartitions]*wire.WindowRows
+	columns  []string         // of all sets: one schema, so that readers need no option
+	live     []*window.Rows   // of the sets that look at the window alone
+	around   []*window.Around // of those that look beyond it
+	summer   window.Summer
+	quarters window.Summer
+	tally    tally
+	devices  atomic.Int64 // len(sensors) at the last Commit
 
 	recalling map[*sensor]bool // that hold blocks read again
 	found     []*entry         // and what else is used again and again
 	batches   []*wire.SampleBatch
+	inside    []*wire.SampleBatch
+	sums      []window.Summed
 }
 
 // New makes operators of the device topic.
 func New(cfg Config, reg prometheus.Registerer) stream.NewOperator {
 	m := newMetrics(reg)
+	if len(cfg.Sets) == 0 {
+		cfg.Sets = []*features.Set{features.Core, features.Ref}
+	}
 	return func(partition int32, state map[string][]byte, history stream.History) (stream.Operator, error) {
 		o := &operator{
 			cfg: cfg, metrics: m, partition: partition, history: history,
 			sensors: map[string]*sensor{}, touched: map[string]*sensor{}, recalling: map[*sensor]bool{},
-			summer: window.Summer{SamplesAt: cfg.Set.SampleLengths()},
-			form:   window.NewRows(cfg.Set), tally: newTally(), cold: len(state) > 0,
+			columns: features.Columns(cfg.Sets...), tally: newTally(), cold: len(state) > 0,
+		}
+		for _, set := range cfg.Sets {
+			if set.LooksAround() {
+				o.around = append(o.around, window.NewAround(set, o.columns))
+				continue
+			}
+			o.live = append(o.live, window.NewRows(set, o.columns))
+			o.summer.SamplesAt = append(o.summer.SamplesAt, set.SampleLengths()...)
 		}
 		o.newRows()
 		err := o.restore(state)
@@ -72,7 +87,7 @@ func New(cfg Config, reg prometheus.Registerer) stream.NewOperator {
 }
 
 func (o *operator) newRows() {
-	schema := wire.WindowSchema(o.cfg.Set.Columns())
+	schema := wire.WindowSchema(o.columns)
 	for i := range o.rows {
 		o.rows[i] = wire.NewWindowRows(schema)
 	}

@@ -78,31 +78,46 @@ func (s *sensor) setPending(k window.Key, p *pending) {
 
 // handed is what was handed out of a window.
 func (s *sensor) handed(k window.Key) window.Entry {
-	at, i := window.Locate(k)
-	p, _ := s.ledger.get(at)
+	ledger, at, i := s.locate(k)
+	p, _ := ledger.get(at)
 	return p.page.Get(i)
 }
 
 func (s *sensor) setHanded(k window.Key, e window.Entry) {
-	at, i := window.Locate(k)
-	p, _ := s.ledger.get(at)
-	s.ledger.set(ledgerPage{at, p.page.Set(i, e)})
+	ledger, at, i := s.locate(k)
+	p, _ := ledger.get(at)
+	if p.page.Get(i) != e {
+		ledger.set(ledgerPage{at, p.page.Set(i, e)})
+	}
+}
+
+func (s *sensor) locate(k window.Key) (ledger *table[window.PageKey, ledgerPage], at window.PageKey, i int) {
+	if isQuarter(k) {
+		at, i = window.Locate(quarterOf(k))
+		return &s.quarters, at, i
+	}
+	at, i = window.Locate(k)
+	return &s.ledger, at, i
 }
 
 // from yields the windows of a length that were handed out in a wanted state and
 // start at or after a time, by start.
 func (s *sensor) from(length time.Duration, start int64, want func(window.Entry) bool) func(yield func(window.Key) bool) {
 	return func(yield func(window.Key) bool) {
+		ledger, name := &s.ledger, func(k window.Key) window.Key { return k }
+		if length == reach {
+			ledger, name, length = &s.quarters, around, quarterLength
+		}
 		first := window.PageKey{Length: length, Index: window.MinTime}
 		if start > window.MinTime {
 			first, _ = window.Locate(window.At(length, start))
 		}
-		for i := s.ledger.from(first); i < len(s.ledger.rows) && s.ledger.rows[i].key.Length == length; i++ {
-			p, at := &s.ledger.rows[i], 0
+		for i := ledger.from(first); i < len(ledger.rows) && ledger.rows[i].key.Length == length; i++ {
+			p, at := &ledger.rows[i], 0
 			for n, e := range p.page.Runs() {
 				if want(e) {
 					for j := range n {
-						if k := p.key.Window(at + j); k.Start >= start && !yield(k) {
+						if k := name(p.key.Window(at + j)); k.Start >= start && !yield(k) {
 							return
 						}
 					}
@@ -116,8 +131,24 @@ func (s *sensor) from(length time.Duration, start int64, want func(window.Entry)
 func isProvisional(e window.Entry) bool { return e.State == window.Provisional }
 func isHandedOut(e window.Entry) bool   { return e.State != window.None }
 
-// longest is the length of the longest window.
-var longest = slices.Max(features.Lengths)
+// lengths are those of windows and, the longest, of quarters.
+var (
+	lengths = append(slices.Clone(features.Lengths), reach)
+	longest = slices.Max(lengths)
+)
+
+// firstEnding is the first agenda with a window that may end behind a time.
+func (s *sensor) firstEnding(from int64) int {
+	if from < window.MinTime+int64(longest)+hour {
+		return 0
+	}
+	return s.pending.from(agendaHour(from - int64(longest)))
+}
+
+// earlier is a time so much before another, if there is one.
+func earlier(t int64, by time.Duration) int64 {
+	return max(t, window.MinTime+int64(by)) - int64(by)
+}
 
 // open answers the windows that may have to be handed out, those that are pending
 // or provisional, whose ends lie in (from, to], and are at most an hour apart; and
@@ -145,21 +176,14 @@ func (s *sensor) open(from, to int64) (keys []window.Key, upto int64, ok bool) {
 // eachOpen yields the windows of open by kind: each length's provisional ones by
 // time, then the pending ones of each hour.
 func (s *sensor) eachOpen(from, to int64, yield func(window.Key) bool) {
-	for _, length := range features.Lengths {
-		start := window.MinTime
-		if from > window.MinTime+int64(length) {
-			start = from - int64(length) + 1
-		}
-		for k := range s.from(length, start, isProvisional) {
+	for _, length := range lengths {
+		for k := range s.from(length, earlier(from, length-1), isProvisional) {
 			if k.End() > to || !yield(k) {
 				break
 			}
 		}
 	}
-	i := 0
-	if from > window.MinTime+int64(longest) {
-		i = s.pending.from(agendaHour(from - int64(longest)))
-	}
+	i := s.firstEnding(from)
 	for ; i < len(s.pending.rows) && s.pending.rows[i].hour*hour < to; i++ {
 		a := &s.pending.rows[i]
 		for j := range a.items {

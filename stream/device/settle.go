@@ -25,7 +25,7 @@ const atOnce = 10_000
 // touch marks the windows that hold a sample or a reading of an entry as pending
 // and answers them as they become due.
 func (o *operator) touch(s *sensor, e *entry) []window.Key {
-	keys := e.windows()
+	keys := e.windows(len(o.around) > 0)
 	for _, k := range keys {
 		p, ok := s.waiting(k)
 		if !ok {
@@ -38,8 +38,9 @@ func (o *operator) touch(s *sensor, e *entry) []window.Key {
 	return keys
 }
 
-// windows are those that hold a sample or a reading, as they become due.
-func (e *entry) windows() []window.Key {
+// windows are those that hold a sample or a reading, and where wanted the quarters
+// that depend on one, as they become due.
+func (e *entry) windows(quarters bool) []window.Key {
 	if !e.timed() {
 		return nil
 	}
@@ -53,6 +54,19 @@ func (e *entry) windows() []window.Key {
 			if k := window.At(length, b.ReadingTime(i)); len(keys) == 0 || keys[len(keys)-1] != k {
 				keys = append(keys, k)
 			}
+		}
+	}
+	if quarters {
+		add := func(k window.Key) {
+			if keys[len(keys)-1] != k {
+				keys = append(keys, k)
+			}
+		}
+		if b.N > 0 {
+			eachAround(b.SampleTime(0), b.End()-1, add)
+		}
+		for i := range b.TempMdegC {
+			eachAround(b.ReadingTime(i), b.ReadingTime(i), add)
 		}
 	}
 	slices.SortFunc(keys, window.Key.Compare)
@@ -86,6 +100,9 @@ func (o *operator) settle(ctx context.Context, s *sensor, touched []window.Key, 
 	}
 	s.head.Late = nil
 	for _, k := range touched {
+		if isQuarter(k) { // which costs more, and waits for ticks
+			continue
+		}
 		if _, ok := s.waiting(k); ok && s.handed(k).State >= window.Final {
 			s.head.Late = append(s.head.Late, k)
 		}
@@ -96,11 +113,14 @@ func (o *operator) settle(ctx context.Context, s *sensor, touched []window.Key, 
 
 // advance moves the run, and notes where windows may have become final by that.
 func (o *operator) advance(s *sensor) {
+	was := s.head.Sequence.Run.Boot
 	opened, ok := s.head.Sequence.Advance(s.lastEnd, o.time.Clock)
 	if !ok {
 		return
 	}
-	opened.To = window.At(longest, opened.To).End()
+	if run := &s.head.Sequence.Run; run.Ended || run.Boot != was { // windows that hold a time in it
+		opened.To += int64(longest)
+	}
 	if n := len(s.head.Sweeps); n > 0 && s.head.Sweeps[n-1].To >= opened.From {
 		last := s.head.Sweeps[n-1]
 		opened = window.Span{From: min(last.From, opened.From), To: max(last.To, opened.To)}
@@ -140,7 +160,7 @@ func (o *operator) goOn(ctx context.Context, s *sensor, left *int, out stream.Ou
 		if err := o.handOut(ctx, s, keys, whenDue, out); err != nil {
 			return err
 		}
-		*left -= len(keys)
+		*left -= weight(keys)
 		if s.head.Sweeps[0].From = upto; upto >= sweep.To {
 			s.head.Sweeps = s.head.Sweeps[1:]
 		}
@@ -161,7 +181,7 @@ func (o *operator) fire(ctx context.Context, s *sensor, left *int, out stream.Ou
 		return nil
 	}
 	o.begin(s)
-	*left -= len(due)
+	*left -= weight(due)
 	if err := o.handOut(ctx, s, due, whenTold, out); err != nil {
 		return err
 	}
@@ -175,7 +195,7 @@ func (o *operator) fire(ctx context.Context, s *sensor, left *int, out stream.Ou
 	return s.seal()
 }
 
-// waited are the windows whose time has come by ticks, at most most.
+// waited are the windows whose time has come by ticks, until they are most or more.
 func (o *operator) waited(s *sensor, most int) []window.Key {
 	var due []window.Key
 	for i := range s.pending.rows {
@@ -190,20 +210,23 @@ func (o *operator) waited(s *sensor, most int) []window.Key {
 				due = append(due, k)
 			}
 		}
-		if len(due) >= most {
+		if weight(due) >= most {
 			break
 		}
 	}
 	slices.SortFunc(due, window.Key.Compare)
-	return due[:min(len(due), max(most, 0))]
+	for i := range due {
+		if most <= 0 {
+			return due[:i]
+		}
+		most -= weight(due[i : i+1])
+	}
+	return due
 }
 
 // eachPending yields the pending windows whose ends lie in (from, to].
 func (s *sensor) eachPending(from, to int64, yield func(window.Key)) {
-	i := 0
-	if from > window.MinTime+int64(longest) {
-		i = s.pending.from(agendaHour(from - int64(longest)))
-	}
+	i := s.firstEnding(from)
 	for ; i < len(s.pending.rows) && s.pending.rows[i].hour*hour < to; i++ {
 		a := &s.pending.rows[i]
 		for j := range a.items {

@@ -24,6 +24,7 @@ const (
 	kindEntry   = 'e' // + boot, seq
 	kindBlock   = 'b' // + boot, first seq
 	kindLedger  = 'l' // + length in seconds, page
+	kindQuarter = 'q' // + page
 	kindPending = 'p' // + hour
 )
 
@@ -76,12 +77,13 @@ type ledgerPage struct {
 // sensor is the state of one sensor, in tables that a rollback takes back, and
 // what is made from them.
 type sensor struct {
-	name    string
-	head    head
-	entries table[name, *entry]
-	blocks  table[name, block]
-	ledger  table[window.PageKey, ledgerPage]
-	pending table[int64, agenda]
+	name     string
+	head     head
+	entries  table[name, *entry]
+	blocks   table[name, block]
+	ledger   table[window.PageKey, ledgerPage]
+	quarters table[window.PageKey, ledgerPage] // the ledger of these
+	pending  table[int64, agenda]
 
 	undo  *head // as last committed, while this transaction has touched the sensor
 	fresh bool  // there was no such sensor then
@@ -104,15 +106,20 @@ func newSensor(name_ string) *sensor {
 			key:     func(b block) name { return b.first },
 			compare: compareNames,
 		},
-		ledger: table[window.PageKey, ledgerPage]{
-			key: func(p ledgerPage) window.PageKey { return p.key },
-			compare: func(a, b window.PageKey) int {
-				return cmp.Or(cmp.Compare(a.Length, b.Length), cmp.Compare(a.Index, b.Index))
-			},
-		},
+		ledger:   newLedger(),
+		quarters: newLedger(),
 		pending: table[int64, agenda]{
 			key:     func(a agenda) int64 { return a.hour },
 			compare: cmp.Compare[int64],
+		},
+	}
+}
+
+func newLedger() table[window.PageKey, ledgerPage] {
+	return table[window.PageKey, ledgerPage]{
+		key: func(p ledgerPage) window.PageKey { return p.key },
+		compare: func(a, b window.PageKey) int {
+			return cmp.Or(cmp.Compare(a.Length, b.Length), cmp.Compare(a.Index, b.Index))
 		},
 	}
 }
@@ -134,6 +141,7 @@ func (s *sensor) commit() {
 	s.entries.commit()
 	s.blocks.commit()
 	s.ledger.commit()
+	s.quarters.commit()
 	s.pending.commit()
 	s.head.Sequence.Commit()
 	s.undo, s.fresh = nil, false
@@ -143,6 +151,7 @@ func (s *sensor) rollback() {
 	s.entries.rollback()
 	s.blocks.rollback()
 	s.ledger.rollback()
+	s.quarters.rollback()
 	s.pending.rollback()
 	s.head, s.undo = *s.undo, nil
 	s.index()
@@ -201,12 +210,20 @@ func (s *sensor) changes(yield func(key string, value []byte) error) error {
 	if err != nil {
 		return err
 	}
-	err = s.ledger.changed(func(k window.PageKey, p ledgerPage, there bool) error {
-		key := stateKey(kindLedger, s.name, uint64(k.Length/time.Second), uint64(k.Index))
+	page := func(key string, p ledgerPage, there bool) error {
 		if !there {
 			return yield(key, nil)
 		}
 		return yield(key, []byte(p.page))
+	}
+	err = s.ledger.changed(func(k window.PageKey, p ledgerPage, there bool) error {
+		return page(stateKey(kindLedger, s.name, uint64(k.Length/time.Second), uint64(k.Index)), p, there)
+	})
+	if err != nil {
+		return err
+	}
+	err = s.quarters.changed(func(k window.PageKey, p ledgerPage, there bool) error {
+		return page(stateKey(kindQuarter, s.name, uint64(k.Index)), p, there)
 	})
 	if err != nil {
 		return err
@@ -285,6 +302,11 @@ func (s *sensor) restore(key string, value []byte) error {
 		k := window.PageKey{Length: time.Duration(n[0]) * time.Second, Index: int64(n[1])}
 		page, err := window.ParsePage(k, value)
 		s.ledger.set(ledgerPage{k, page})
+		return err
+	case kind == kindQuarter && len(n) == 1:
+		k := window.PageKey{Length: quarterLength, Index: int64(n[0])}
+		page, err := window.ParsePage(k, value)
+		s.quarters.set(ledgerPage{k, page})
 		return err
 	case kind == kindPending && len(n) == 1:
 		a := agenda{hour: int64(n[0])}

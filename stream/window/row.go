@@ -2,6 +2,7 @@ package window
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/wearstream/wearstream/features"
@@ -19,14 +20,20 @@ const (
 type Rows struct {
 	set    *features.Set
 	algo   string
+	at     []int // of its columns in those of a row
+	wide   int   // columns of a row
 	window features.Window
 	values []float64
 	row    wire.WindowRow
 }
 
-// NewRows makes rows of this set.
-func NewRows(set *features.Set) *Rows {
-	return &Rows{set: set, algo: set.Algo(), values: make([]float64, len(set.Features))}
+// NewRows makes rows of this set, which have its columns and others that are NULL.
+func NewRows(set *features.Set, columns []string) *Rows {
+	r := &Rows{set: set, algo: set.Algo(), wide: len(columns), values: make([]float64, len(set.Features))}
+	for _, id := range set.Columns() {
+		r.at = append(r.at, slices.Index(columns, id))
+	}
+	return r
 }
 
 // Row is what a window's sum says and the set makes of it, until the next one:
@@ -41,18 +48,20 @@ func (r *Rows) Row(k Key, s *Sum) *wire.WindowRow {
 	return r.RowOf(k, s, r.values)
 }
 
-// RowOf is the same where the values are known.
+// RowOf is the same where the values are known; without any they are NULL.
 func (r *Rows) RowOf(k Key, s *Sum, values []float64) *wire.WindowRow {
 	r.row = wire.WindowRow{
 		Start: time.Unix(0, k.Start).UTC(), Length: k.Length, Algo: r.algo,
 		N: s.N, NExpected: s.Expected, Coverage: float32(s.Coverage), DupN: s.Dup, ClipN: s.Clip,
 		InputDigest: s.Digest, Flags: s.flags(), Features: r.row.Features[:0],
 	}
-	for _, v := range values {
-		if s.Coverage < tooFew {
-			v = math.NaN()
+	for range r.wide {
+		r.row.Features = append(r.row.Features, float32(math.NaN()))
+	}
+	if s.Coverage >= tooFew {
+		for i, v := range values {
+			r.row.Features[r.at[i]] = float32(v)
 		}
-		r.row.Features = append(r.row.Features, float32(v))
 	}
 	return &r.row
 }

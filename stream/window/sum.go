@@ -39,9 +39,11 @@ type Summer struct {
 	SamplesAt []time.Duration // window lengths whose sums hold the samples
 	Origin    int64           // from which windows are counted; 0: the Unix-epoch grid
 
-	merger Merger
-	buf    []byte
-	part   part
+	merger  Merger
+	buf     []byte
+	part    part
+	spans   []Span // of Windows
+	batches []*wire.SampleBatch
 }
 
 // Begun is what Summer keeps of a sensor from one window to the next: the
