@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 )
@@ -88,69 +87,34 @@ func WindowSchema(features []string) *arrow.Schema {
 	for _, f := range features {
 		fields = append(fields, arrow.Field{Name: f, Type: arrow.PrimitiveTypes.Float32, Nullable: true})
 	}
-	meta := arrow.NewMetadata([]string{HeaderSchema}, []string{RowsWindows})
-	return arrow.NewSchema(fields, &meta)
+	return schemaOf(RowsWindows, fields...)
 }
 
-// WindowRows collects rows and writes them as one Arrow IPC stream. Not for
-// concurrent use.
-type WindowRows struct {
-	schema *arrow.Schema
-	b      *array.RecordBuilder
-}
+// WindowRows collects rows of windows. Not for concurrent use.
+type WindowRows struct{ *collector }
 
 // NewWindowRows collects rows of this schema.
-func NewWindowRows(schema *arrow.Schema) *WindowRows {
-	return &WindowRows{schema, array.NewRecordBuilder(memory.NewGoAllocator(), schema)}
-}
+func NewWindowRows(schema *arrow.Schema) *WindowRows { return &WindowRows{collect(schema)} }
 
 // Append adds a row. len(r.Features) must be the schema's number of features.
 func (w *WindowRows) Append(r *WindowRow) {
-	for i, s := range []string{r.Study, r.Participant, r.Side, r.Thing, r.Sensor} {
-		w.text(i, s)
-	}
-	w.b.Field(5).(*array.TimestampBuilder).Append(arrow.Timestamp(r.Start.UnixMilli()))
+	w.texts(0, r.Study, r.Participant, r.Side, r.Thing, r.Sensor)
+	w.time(5, r.Start)
 	w.number(6, uint32(r.Length/time.Second))
-	w.text(7, r.Algo)
+	w.texts(7, r.Algo)
 	w.number(8, r.Revision)
-	w.text(9, r.Status)
-	w.text(10, r.FinalReason)
-	w.text(11, r.Lane)
+	w.texts(9, r.Status, r.FinalReason, r.Lane)
 	w.number(12, r.N)
 	w.number(13, r.NExpected)
-	w.b.Field(14).(*array.Float32Builder).Append(r.Coverage)
+	w.value(14, r.Coverage)
 	w.number(15, r.DupN)
 	w.number(16, r.ClipN)
 	w.number(17, r.Flags)
-	w.b.Field(18).(*array.Float32Builder).AppendNull()
-	w.text(19, r.CalID)
-	w.text(20, r.InputDigest)
+	w.b.Field(18).AppendNull()
+	w.texts(19, r.CalID, r.InputDigest)
 	for i, v := range r.Features {
-		f := w.b.Field(FirstFeature + i).(*array.Float32Builder)
-		if v != v {
-			f.AppendNull()
-		} else {
-			f.Append(v)
-		}
+		w.value(FirstFeature+i, v)
 	}
-}
-
-func (w *WindowRows) text(i int, s string) { w.b.Field(i).(*array.StringBuilder).Append(s) }
-func (w *WindowRows) number(i int, v uint32) {
-	w.b.Field(i).(*array.Uint32Builder).Append(v)
-}
-
-// Len is the number of rows collected.
-func (w *WindowRows) Len() int { return w.b.Field(0).Len() }
-
-// Record takes the rows out and starts again empty; the caller releases.
-func (w *WindowRows) Record() arrow.Record { return w.b.NewRecord() }
-
-// Encode writes the rows as one IPC stream and starts again empty.
-func (w *WindowRows) Encode() ([]byte, error) {
-	rec := w.Record()
-	defer rec.Release()
-	return EncodeRows(rec)
 }
 
 // EncodeRows writes a record as one Arrow IPC stream.

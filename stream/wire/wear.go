@@ -1,0 +1,54 @@
+package wire
+
+import (
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+)
+
+// RowsWear is the row type of minutes of wear (HeaderSchema).
+const RowsWear = "wear/1"
+
+// WearRow is one row of minutes of wear: one minute of one sensor by one algorithm.
+type WearRow struct {
+	Study, Participant, Side string // empty while unassigned
+	Thing, Sensor            string
+	Start                    time.Time
+	Algo                     string
+	Revision                 uint32
+	Status                   string
+	State                    string // WEAR, NONWEAR, NODATA, CHARGING, UNKNOWN
+	By                       string // the algorithm of the order that decided; empty: none had to, or could
+}
+
+// WearSchema is the schema of minutes of wear.
+var WearSchema = schemaOf(RowsWear,
+	arrow.Field{Name: "study", Type: arrow.BinaryTypes.String},
+	arrow.Field{Name: "participant", Type: arrow.BinaryTypes.String},
+	arrow.Field{Name: "side", Type: arrow.BinaryTypes.String},
+	arrow.Field{Name: "thing", Type: arrow.BinaryTypes.String},
+	arrow.Field{Name: "sensor", Type: arrow.BinaryTypes.String},
+	arrow.Field{Name: "window_start", Type: &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: "UTC"}},
+	arrow.Field{Name: "length_s", Type: arrow.PrimitiveTypes.Uint32},
+	arrow.Field{Name: "algo", Type: arrow.BinaryTypes.String},
+	arrow.Field{Name: "revision", Type: arrow.PrimitiveTypes.Uint32},
+	arrow.Field{Name: "status", Type: arrow.BinaryTypes.String},
+	arrow.Field{Name: "state", Type: arrow.BinaryTypes.String},
+	arrow.Field{Name: "by", Type: arrow.BinaryTypes.String},
+)
+
+// WearRows collects minutes of wear. Not for concurrent use.
+type WearRows struct{ *collector }
+
+// NewWearRows collects none yet.
+func NewWearRows() WearRows { return WearRows{collect(WearSchema)} }
+
+// Append adds a row.
+func (w WearRows) Append(r *WearRow) {
+	w.texts(0, r.Study, r.Participant, r.Side, r.Thing, r.Sensor)
+	w.time(5, r.Start)
+	w.number(6, 60)
+	w.texts(7, r.Algo)
+	w.number(8, r.Revision)
+	w.texts(9, r.Status, r.State, r.By)
+}
