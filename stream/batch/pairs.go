@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"github.com/wearstream/wearstream/features/pair"
 	"github.com/wearstream/wearstream/stream/wire"
@@ -163,7 +161,7 @@ func (b *Batch) storePair(p *Pair, rows *pairRows) (err error) {
 	}
 	defer func() { err = errors.Join(err, to.Abort()) }()
 	if p.Windows > 0 {
-		if err := to.Write([]arrow.Record{rows.NewRecord()}); err != nil {
+		if err := to.Write([]arrow.Record{rows.Record()}); err != nil {
 			return err
 		}
 	}
@@ -200,50 +198,28 @@ func (d *days) close() {
 	}
 }
 
-// pairRows collects rows of pairs.
+// pairRows collects rows of a pair.
 type pairRows struct {
-	*array.RecordBuilder
-	pair *Pair
-}
-
-// pairSchema is the fixed columns; features follow.
-var pairSchema = []arrow.Field{
-	{Name: "study", Type: arrow.BinaryTypes.String},
-	{Name: "participant", Type: arrow.BinaryTypes.String},
-	{Name: "sensor_left", Type: arrow.BinaryTypes.String},
-	{Name: "sensor_right", Type: arrow.BinaryTypes.String},
-	{Name: "algo", Type: arrow.BinaryTypes.String},
-	{Name: "status", Type: arrow.BinaryTypes.String},
-	{Name: "window_start", Type: &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: "UTC"}},
-	{Name: "length_s", Type: arrow.PrimitiveTypes.Uint32},
-	{Name: "revision", Type: arrow.PrimitiveTypes.Uint32},
-	{Name: "coverage_left", Type: arrow.PrimitiveTypes.Float32},
-	{Name: "coverage_right", Type: arrow.PrimitiveTypes.Float32},
+	wire.PairRows
+	row wire.PairRow
 }
 
 func newPairRows(p *Pair) *pairRows {
-	fields := slices.Clone(pairSchema)
-	for _, f := range pair.Features {
-		fields = append(fields, arrow.Field{Name: f.ID, Type: arrow.PrimitiveTypes.Float32, Nullable: true})
+	ids := make([]string, len(pair.Features))
+	for i, f := range pair.Features {
+		ids[i] = f.ID
 	}
-	return &pairRows{array.NewRecordBuilder(memory.NewGoAllocator(), arrow.NewSchema(fields, nil)), p}
+	return &pairRows{wire.NewPairRows(ids), wire.PairRow{
+		Study: p.Left.Study, Participant: p.Left.Participant, SensorLeft: p.Left.Sensor, SensorRight: p.Right.Sensor,
+		Algo: p.Algo, Revision: 1, Status: wire.StatusFinal, Features: make([]float32, len(ids)),
+	}}
 }
 
 func (p *pairRows) add(start int64, left, right *pair.Side, row *pair.Row) {
-	for i, text := range []string{p.pair.Left.Study, p.pair.Left.Participant, p.pair.Left.Sensor, p.pair.Right.Sensor, p.pair.Algo, wire.StatusFinal} {
-		p.Field(i).(*array.StringBuilder).Append(text)
-	}
-	p.Field(6).(*array.TimestampBuilder).Append(arrow.Timestamp(start / int64(time.Millisecond)))
-	p.Field(7).(*array.Uint32Builder).Append(uint32(pair.Length / time.Second))
-	p.Field(8).(*array.Uint32Builder).Append(1)
-	p.Field(9).(*array.Float32Builder).Append(float32(left.Coverage))
-	p.Field(10).(*array.Float32Builder).Append(float32(right.Coverage))
+	p.row.Start = time.Unix(0, start)
+	p.row.CoverageLeft, p.row.CoverageRight = float32(left.Coverage), float32(right.Coverage)
 	for i, f := range pair.Features {
-		b := p.Field(len(pairSchema) + i).(*array.Float32Builder)
-		if v := f.Value(row); v == v {
-			b.Append(float32(v))
-		} else {
-			b.AppendNull()
-		}
+		p.row.Features[i] = float32(f.Value(row))
 	}
+	p.Append(&p.row)
 }

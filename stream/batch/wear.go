@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"github.com/wearstream/wearstream/features/calibrate"
 	"github.com/wearstream/wearstream/features/pair"
@@ -24,21 +22,6 @@ type Stretch struct {
 // Minutes is how many it is.
 func (s Stretch) Minutes() int { return int(s.To.Sub(s.From) / time.Minute) }
 
-var wearSchema = arrow.NewSchema([]arrow.Field{
-	{Name: "study", Type: arrow.BinaryTypes.String},
-	{Name: "participant", Type: arrow.BinaryTypes.String},
-	{Name: "side", Type: arrow.BinaryTypes.String},
-	{Name: "thing", Type: arrow.BinaryTypes.String},
-	{Name: "sensor", Type: arrow.BinaryTypes.String},
-	{Name: "algo", Type: arrow.BinaryTypes.String},
-	{Name: "status", Type: arrow.BinaryTypes.String},
-	{Name: "state", Type: arrow.BinaryTypes.String},
-	{Name: "by", Type: arrow.BinaryTypes.String}, // the algorithm that decided; empty: none had to, or could
-	{Name: "window_start", Type: &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: "UTC"}},
-	{Name: "length_s", Type: arrow.PrimitiveTypes.Uint32},
-	{Name: "revision", Type: arrow.PrimitiveTypes.Uint32},
-}, nil)
-
 // wearing says of a recording's minutes, in order of time, whether it was worn, and
 // what calibration they ask for.
 type wearing struct {
@@ -46,7 +29,7 @@ type wearing struct {
 	algo      string
 	driver    *wear.Driver
 	to        Recording
-	rows      *array.RecordBuilder // of today
+	rows      wire.WearRows // of today
 	today     int64
 	n         int64
 	stretches []Stretch
@@ -71,7 +54,7 @@ func (w *wearing) set() string {
 func newWearing(f *file, due []int64) (*wearing, error) {
 	c := wear.Config{Order: f.cfg.Wear, Params: wear.ForModel(f.model), Origin: f.origin % blockLength, FinalOnly: true}
 	driver, err := wear.New(c)
-	w := &wearing{in: f.in, algo: c.Algo(), driver: driver, rows: array.NewRecordBuilder(memory.NewGoAllocator(), wearSchema), due: due, origin: f.origin, sides: map[int64]*pair.Side{}}
+	w := &wearing{in: f.in, algo: c.Algo(), driver: driver, rows: wire.NewWearRows(), due: due, origin: f.origin, sides: map[int64]*pair.Side{}}
 	if f.first != 0 {
 		w.log = calibrate.NewLog(f.first, calibrate.Default)
 	}
@@ -132,12 +115,10 @@ func (w *wearing) minute(m wear.Minute) {
 		side.Worn |= 1 << ((m.Start - window) / int64(time.Minute))
 	}
 	start := time.Unix(0, m.Start).UTC()
-	for i, text := range []string{w.in.Study, w.in.Participant, w.in.Side, w.in.thing(), w.in.Sensor, w.algo, wire.StatusFinal, m.State.String(), m.By} {
-		w.rows.Field(i).(*array.StringBuilder).Append(text)
-	}
-	w.rows.Field(9).(*array.TimestampBuilder).Append(arrow.Timestamp(start.UnixMilli()))
-	w.rows.Field(10).(*array.Uint32Builder).Append(60)
-	w.rows.Field(11).(*array.Uint32Builder).Append(1)
+	w.rows.Append(&wire.WearRow{
+		Study: w.in.Study, Participant: w.in.Participant, Side: w.in.Side, Thing: w.in.thing(), Sensor: w.in.Sensor,
+		Start: start, Algo: w.algo, Revision: 1, Status: wire.StatusFinal, State: m.State.String(), By: m.By,
+	})
 	if n := len(w.stretches); n > 0 && w.stretches[n-1].State == m.State && w.stretches[n-1].To.Equal(start) {
 		w.stretches[n-1].To = start.Add(time.Minute)
 	} else {
@@ -147,10 +128,10 @@ func (w *wearing) minute(m wear.Minute) {
 
 // flush stores the rows of a day.
 func (w *wearing) flush() {
-	n := w.rows.Field(0).Len()
+	n := w.rows.Len()
 	if n == 0 || w.err != nil {
 		return
 	}
 	w.n += int64(n)
-	w.err = w.to.Write([]arrow.Record{w.rows.NewRecord()})
+	w.err = w.to.Write([]arrow.Record{w.rows.Record()})
 }
