@@ -35,7 +35,8 @@ const (
 	MaxRatio    = 7     // of the logarithm of magnitudes of one second
 )
 
-// usable says whether a side is fit to be compared.
+// usable says whether a side is fit to be compared. Coverage counts as rows carry it, so
+// that who has the row of a side decides as who has its samples.
 func (s *Side) usable() bool {
-	return s.Coverage >= MinCoverage && bits.OnesCount16(s.Worn) >= MinWorn
+	return float32(s.Coverage) >= MinCoverage && bits.OnesCount16(s.Worn) >= MinWorn
 }
