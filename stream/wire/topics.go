@@ -15,10 +15,11 @@ type Topic struct {
 
 // Names of topics without the cell's prefix.
 const (
-	TopicDevice      = "device.v1"
-	TopicFeatures    = "features.v1"
-	TopicQuarantine  = "quarantine.v1"
-	TopicStateDevice = "state-device.v1"
+	TopicDevice       = "device.v1"
+	TopicFeatures     = "features.v1"
+	TopicParticipants = "participants.v1"
+	TopicQuarantine   = "quarantine.v1"
+	TopicStateDevice  = "state-device.v1"
 )
 
 // DefaultPartitions of the device topic and its changelog; the number is fixed
@@ -36,6 +37,7 @@ func Topics(devicePartitions int32) []Topic {
 	return []Topic{
 		{TopicDevice, devicePartitions, false, 7 * day, 2 << 20, "all a device says, payload unchanged, and its control records; key: sensor"},
 		{TopicFeatures, FeaturesPartitions, false, 7 * day, 2 << 20, "Arrow rows of many devices of one partition and one commit, and ticks; partition by participant, or ~sensor while unassigned"},
+		{TopicParticipants, FeaturesPartitions, false, 7 * day, 2 << 20, "Arrow rows of participants (pairs of wrists) and ticks; key: study"},
 		{TopicQuarantine, devicePartitions, false, 90 * day, 2 << 20, "what could not be read: bytes and reason; key: thing"},
 		{TopicStateDevice, devicePartitions, true, 0, 2 << 20, "changelog of the device operator, co-partitioned with device.v1"},
 	}
