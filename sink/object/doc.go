@@ -4,12 +4,14 @@
 //
 //	<cell>/landing/v1/topic=device.v1/log=<id>/partition=<p>/<first offset, 20 digits>.parquet
 //	<cell>/features/v1/window=60s/study=<study>/date=<UTC day>/<log id>-<partition>-<first offset>.parquet
+//	<cell>/wear/v1/study=<study>/date=<UTC day>/<log id>-<partition>-<first offset>.parquet
+//	<cell>/pairs/v1/study=<study>/date=<UTC day>/<log id>-<partition>-<first offset>.parquet
 //
 // Landing has a row per record: offset, append_time, key, headers, payload,
 // key_id. The payload is exact. Keys and headers are text; what is not UTF-8 is
 // replaced by U+FFFD, and of a repeated header the first counts.
 //
-// Features have the columns of the Arrow rows without study, which the path
+// Features, wear and pairs have the columns of the Arrow rows without study, which the path
 // says; readers with Hive partitioning see it again. Rows of no study are in
 // study=~unassigned, a word that no study can have. Other characters than
 // letters, digits, dot, underscore and hyphen are written as %XX, as in Hive.
@@ -23,7 +25,7 @@
 // Promises of the sink: durable on return; a cut written again changes nothing;
 // a cut that is stored with another end is answered with *stream.AdoptError and
 // nothing is written; other rows under the same offsets are a permanent error
-// that names the object. A cut becomes several objects of features one after the
+// that names the object. A cut of rows becomes several objects one after the
 // other, so readers may see some of them before the rest. Within an object rows
 // are in the order of the log.
 //

@@ -14,7 +14,7 @@ type Meta struct {
 	stream.Range        // the cut that it was made from
 	Rows         int64  // rows in the file
 	RowSHA256    string // over the rows, leaf column by leaf column (rowHash), hex
-	Schema       string // SchemaLanding, or the row type of features
+	Schema       string // SchemaLanding, or the row type of a table
 	Build        string // of the binary that wrote it
 }
 

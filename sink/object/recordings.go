@@ -15,7 +15,6 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"github.com/wearstream/wearstream/stream"
-	"github.com/wearstream/wearstream/stream/wire"
 )
 
 // Recordings is a folder of rows that were computed without a log: the same files as
@@ -49,44 +48,33 @@ func (r *Recordings) Close() error {
 // Recording is one, or a pair, that is being written. Nothing of it is seen before Commit.
 type Recording struct {
 	*Recordings
-	table, name, set string
-	source           string
-	temp             string   // folder
-	keys             []string // of the files in it
-	rows             int64
-	writes           int
+	table
+	recordings string // their names
+	set        string
+	source     string
+	temp       string   // folder
+	keys       []string // of the files in it
+	rows       int64
+	writes     int
 }
 
 // Begin starts with the rows of a table (features, wear, pairs) that are of recordings,
 // by a set. source is what they were read from: rows of another source take no place of
 // these.
-func (r *Recordings) Begin(table, set, source string, names ...string) (*Recording, error) {
+func (r *Recordings) Begin(name, set, source string, names ...string) (*Recording, error) {
+	t, known := tableBy(func(t table) bool { return t.name == name })
+	if !known {
+		return nil, fmt.Errorf("begin %s of %s: there is no such table", name, strings.Join(names, ", "))
+	}
 	temp, err := os.MkdirTemp(filepath.Join(r.dir, tempDir), "rows-*")
 	if err != nil {
-		return nil, fmt.Errorf("begin %s of %s: %w", table, strings.Join(names, ", "), err)
+		return nil, fmt.Errorf("begin %s of %s: %w", name, strings.Join(names, ", "), err)
 	}
-	name := make([]string, len(names))
+	escaped := make([]string, len(names))
 	for i := range names {
-		name[i] = escape(names[i])
+		escaped[i] = escape(names[i])
 	}
-	return &Recording{Recordings: r, table: table, name: strings.Join(name, "~"), set: set, source: source, temp: temp}, nil
-}
-
-// root is the folder of the table, and schema the type of its rows.
-func (r *Recording) root() string { return r.table + "/v1" }
-
-func (r *Recording) schema() string {
-	if r.root() == featuresRoot {
-		return wire.RowsWindows
-	}
-	return r.table + "/1"
-}
-
-func (r *Recording) folder(g group) string {
-	if r.root() == featuresRoot {
-		return g.folder()
-	}
-	return r.root() + "/" + g.partition()
+	return &Recording{Recordings: r, table: t, recordings: strings.Join(escaped, "~"), set: set, source: source, temp: temp}, nil
 }
 
 // Write stores rows.
@@ -95,7 +83,7 @@ func (r *Recording) Write(collected []arrow.Record) error {
 	byGroup := map[group]*rows{}
 	for _, rec := range collected {
 		var err error
-		if groups, err = split(groups, byGroup, rec); err != nil {
+		if groups, err = split(groups, byGroup, r.table, rec); err != nil {
 			return err
 		}
 	}
@@ -115,14 +103,14 @@ func (r *Recording) Write(collected []arrow.Record) error {
 }
 
 func (r *Recording) file(g *rows, rec arrow.Record) error {
-	key := fmt.Sprintf("%s/%s%04d%s", r.folder(g.group), r.prefix(), r.writes, extension)
-	cut := stream.Range{Log: stream.LogID(r.name), Topic: r.source, First: r.rows, Next: r.rows + rec.NumRows()}
-	f, err := newFile(key, rec, Meta{Range: cut, Schema: r.schema(), Build: r.build}, func(w io.Writer) io.Writer { return w })
+	key := fmt.Sprintf("%s/%s%04d%s", g.folder(), r.prefix(), r.writes, extension)
+	cut := stream.Range{Log: stream.LogID(r.recordings), Topic: r.source, First: r.rows, Next: r.rows + rec.NumRows()}
+	f, err := newFile(key, rec, Meta{Range: cut, Schema: r.schema, Build: r.build}, func(w io.Writer) io.Writer { return w })
 	if err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(r.temp, fmt.Sprint(len(r.keys))), f.body, 0o644); err != nil {
-		return fmt.Errorf("write %s of %s: %w", r.table, r.name, err)
+		return fmt.Errorf("write %s of %s: %w", r.table.name, r.recordings, err)
 	}
 	r.keys, r.rows = append(r.keys, key), cut.Next
 	return nil
@@ -130,7 +118,7 @@ func (r *Recording) file(g *rows, rec arrow.Record) error {
 
 const extension = ".parquet"
 
-func (r *Recording) prefix() string { return r.name + "." + r.set + "." }
+func (r *Recording) prefix() string { return r.recordings + "." + r.set + "." }
 
 // Commit puts the files in the place of those that an earlier run made of the same
 // recording and set. A crash in it leaves some of them and some of the earlier run's;
@@ -159,7 +147,7 @@ func (r *Recording) Commit() error {
 		}
 	}
 	if err = errors.Join(err, r.Abort()); err != nil {
-		return fmt.Errorf("store %s of %s: %w", r.table, r.name, err)
+		return fmt.Errorf("store %s of %s: %w", r.table.name, r.recordings, err)
 	}
 	return nil
 }

@@ -16,8 +16,8 @@ import (
 )
 
 // New returns the sink that stores the cuts of one cell's topics below <cell>/:
-// the rows of features.v1 by window, study and date, every other topic as
-// landing. build is written into each object. Cuts of different partitions may
+// the rows of features.v1 and participants.v1 by table, study and date, every other
+// topic as landing. build is written into each object. Cuts of different partitions may
 // be written at once.
 func New(store Store, cell, build string) stream.Sink {
 	return &objects{
@@ -48,8 +48,8 @@ func (o *objects) Write(ctx context.Context, cut stream.Cut) error {
 		return sink.Permanent(fmt.Errorf("store cut of topic %q: it is not a topic of cell %q", cut.Topic, o.cell))
 	}
 	build := o.landing
-	if topic == wire.TopicFeatures {
-		build = o.features
+	if topic == wire.TopicFeatures || topic == wire.TopicParticipants {
+		build = o.rows
 	}
 	files, err := build(topic, cut)
 	if err == nil {
@@ -68,8 +68,8 @@ func (o *objects) landing(topic string, cut stream.Cut) ([]*object, error) {
 	return []*object{file}, err
 }
 
-func (o *objects) features(_ string, cut stream.Cut) ([]*object, error) {
-	groups, release, err := windowRows(cut.Records)
+func (o *objects) rows(_ string, cut stream.Cut) ([]*object, error) {
+	groups, release, err := tableRows(cut.Records)
 	defer release()
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (o *objects) features(_ string, cut stream.Cut) ([]*object, error) {
 		if err != nil {
 			return nil, sink.Permanent(err)
 		}
-		files[i], err = newFile(g.key(o.cell, cut.Range), rec, Meta{Range: cut.Range, Schema: wire.RowsWindows, Build: o.build}, o.out)
+		files[i], err = newFile(g.key(o.cell, cut.Range), rec, Meta{Range: cut.Range, Schema: g.schema, Build: o.build}, o.out)
 		rec.Release()
 		if err != nil {
 			return nil, err

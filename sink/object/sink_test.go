@@ -300,12 +300,17 @@ func rowsRecord(t *testing.T, offset int64, columns []string, rows ...*wire.Wind
 	for _, r := range rows {
 		w.Append(r)
 	}
-	value, err := w.Encode()
+	return recordOf(t, offset, wire.RowsWindows, w)
+}
+
+func recordOf(t *testing.T, offset int64, schema string, rows interface{ Encode() ([]byte, error) }) stream.Record {
+	t.Helper()
+	value, err := rows.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return stream.Record{Offset: offset, Value: value, Headers: []stream.Header{
-		{Key: wire.HeaderKind, Value: []byte(wire.KindRows)}, {Key: wire.HeaderSchema, Value: []byte(wire.RowsWindows)}}}
+		{Key: wire.HeaderKind, Value: []byte(wire.KindRows)}, {Key: wire.HeaderSchema, Value: []byte(schema)}}}
 }
 
 var nan = float32(math.NaN())
@@ -460,15 +465,17 @@ func TestUnreadableRows(t *testing.T) {
 	none := good
 	none.Value = nil
 	later := good
-	later.Headers = []stream.Header{good.Headers[0], {Key: wire.HeaderSchema, Value: []byte("wear/1")}}
+	later.Headers = []stream.Header{good.Headers[0], {Key: wire.HeaderSchema, Value: []byte("days/1")}}
 	for name, r := range map[string]stream.Record{"torn": torn, "empty": none, "of a later version": later} {
-		store := newStore(t)
-		err := object.New(store, "main", "v1").Write(t.Context(), cutOf(featuresTopic, r))
-		if !sink.IsPermanent(err) || !strings.Contains(err.Error(), "offset 1") {
-			t.Errorf("%s: %v", name, err)
-		}
-		if len(stored(t, store)) != 0 {
-			t.Errorf("%s: stored", name)
+		for _, topic := range []string{featuresTopic, participantsTopic} {
+			store := newStore(t)
+			err := object.New(store, "main", "v1").Write(t.Context(), cutOf(topic, r))
+			if !sink.IsPermanent(err) || !strings.Contains(err.Error(), "offset 1") {
+				t.Errorf("%s: %v", name, err)
+			}
+			if len(stored(t, store)) != 0 {
+				t.Errorf("%s: stored", name)
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package object
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,9 +15,35 @@ import (
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
+// table is where rows of a type are stored.
+type table struct {
+	name     string // of the folder; version 1 of its layout is below it
+	schema   string // HeaderSchema of the records that hold them
+	byLength bool   // a folder for each length of window
+}
+
+// tables are all of them. wire.RowsSides is none: it is for pairing alone.
+var tables = []table{
+	{"features", wire.RowsWindows, true},
+	{"wear", wire.RowsWear, false},
+	{"pairs", wire.RowsPairs, false},
+}
+
+// tableBy is the table that is it.
+func tableBy(is func(table) bool) (table, bool) {
+	if i := slices.IndexFunc(tables, is); i >= 0 {
+		return tables[i], true
+	}
+	return table{}, false
+}
+
+// root is the folder below a cell's.
+func (t table) root() string { return t.name + "/v1" }
+
 // group is what decides into which object a row goes.
 type group struct {
-	length uint32 // seconds
+	table
+	length uint32 // seconds; 0: the table is not by length
 	study  string // empty: unassigned
 	day    string // UTC date of the window's start
 }
@@ -26,19 +53,16 @@ func (g group) key(cell string, r stream.Range) string {
 }
 
 func (g group) folder() string {
-	return fmt.Sprintf("%s/window=%ds/%s", featuresRoot, g.length, g.partition())
-}
-
-// partition is the folder of a study's day.
-func (g group) partition() string {
+	folder := g.root()
+	if g.byLength {
+		folder += fmt.Sprintf("/window=%ds", g.length)
+	}
 	study := "~unassigned" // no name begins with a tilde
 	if g.study != "" {
 		study = escape(g.study)
 	}
-	return fmt.Sprintf("study=%s/date=%s", study, g.day)
+	return fmt.Sprintf("%s/study=%s/date=%s", folder, study, g.day)
 }
-
-const featuresRoot = "features/v1"
 
 // escape writes a partition value as Hive does, so that its readers read it.
 func escape(s string) string {
@@ -66,10 +90,10 @@ type part struct {
 	at  []int
 }
 
-// windowRows reads the records of a cut that hold rows and sorts the rows into
+// tableRows reads the records of a cut that hold rows and sorts the rows into
 // groups, in the order in which the groups begin. Ticks and control records hold
-// none. The caller releases.
-func windowRows(records []stream.Record) (groups []*rows, release func(), err error) {
+// none, and sides are no table. The caller releases.
+func tableRows(records []stream.Record) (groups []*rows, release func(), err error) {
 	var recs []arrow.Record
 	release = func() {
 		for _, rec := range recs {
@@ -79,12 +103,14 @@ func windowRows(records []stream.Record) (groups []*rows, release func(), err er
 	byGroup := map[group]*rows{}
 	for i := range records {
 		r := &records[i]
-		if string(r.Header(wire.HeaderKind)) != wire.KindRows {
+		schema := string(r.Header(wire.HeaderSchema))
+		if string(r.Header(wire.HeaderKind)) != wire.KindRows || schema == wire.RowsSides {
 			continue
 		}
-		// The log is what the processor wrote, so neither of these is cured by time,
+		// The log is what the processors wrote, so neither of these is cured by time,
 		// and leaving rows out would be a silent gap.
-		if schema := string(r.Header(wire.HeaderSchema)); schema != wire.RowsWindows {
+		t, known := tableBy(func(t table) bool { return t.schema == schema })
+		if !known {
 			return nil, release, sink.Permanent(fmt.Errorf("offset %d holds rows of type %q, which this version does not store; use a later one", r.Offset, schema))
 		}
 		part, err := wire.DecodeRows(r.Value)
@@ -93,7 +119,7 @@ func windowRows(records []stream.Record) (groups []*rows, release func(), err er
 			return nil, release, sink.Permanent(fmt.Errorf("read rows at offset %d: %w", r.Offset, err))
 		}
 		for _, rec := range part {
-			if groups, err = split(groups, byGroup, rec); err != nil {
+			if groups, err = split(groups, byGroup, t, rec); err != nil {
 				return nil, release, sink.Permanent(fmt.Errorf("read rows at offset %d: %w", r.Offset, err))
 			}
 		}
@@ -101,7 +127,7 @@ func windowRows(records []stream.Record) (groups []*rows, release func(), err er
 	return groups, release, nil
 }
 
-func split(groups []*rows, byGroup map[group]*rows, rec arrow.Record) ([]*rows, error) {
+func split(groups []*rows, byGroup map[group]*rows, t table, rec arrow.Record) ([]*rows, error) {
 	studies, ok1 := columnOf[*array.String](rec, "study")
 	starts, ok2 := columnOf[*array.Timestamp](rec, "window_start")
 	lengths, ok3 := columnOf[*array.Uint32](rec, "length_s")
@@ -110,7 +136,10 @@ func split(groups []*rows, byGroup map[group]*rows, rec arrow.Record) ([]*rows, 
 	}
 	unit := starts.DataType().(*arrow.TimestampType).Unit
 	for i := range int(rec.NumRows()) {
-		g := group{lengths.Value(i), studies.Value(i), starts.Value(i).ToTime(unit).Format(time.DateOnly)}
+		g := group{table: t, study: studies.Value(i), day: starts.Value(i).ToTime(unit).Format(time.DateOnly)}
+		if t.byLength {
+			g.length = lengths.Value(i)
+		}
 		r := byGroup[g]
 		if r == nil {
 			r = &rows{group: g}
