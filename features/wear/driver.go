@@ -15,6 +15,7 @@ type detector interface {
 	push(m int64, p *Partial)
 	final() State       // of the minute lag before the one pushed last
 	provisional() State // of the minute pushed last, as if the recording ended with it
+	code(*codec)        // writes what it knows, or reads it
 }
 
 // algorithm is one that a study can choose.
@@ -48,6 +49,7 @@ const (
 // Driver runs the algorithms of a study over the minutes of one sensor.
 type Driver struct {
 	config    Config
+	algo      string
 	detectors []placed
 	before    int64
 	lag       int64
@@ -70,7 +72,7 @@ func New(c Config) (*Driver, error) {
 		return nil, err
 	}
 	d := &Driver{config: c, detectors: make([]placed, len(c.Order))}
-	d.config.Order = slices.Clone(c.Order)
+	d.config.Order, d.algo = slices.Clone(c.Order), c.Algo()
 	d.reset()
 	for i := range d.detectors {
 		d.before = max(d.before, d.detectors[i].before())

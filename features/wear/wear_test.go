@@ -2,6 +2,7 @@ package wear
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -476,4 +477,90 @@ func benchmark(b *testing.B, finalOnly bool) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// TestSnapshot: a Driver that goes on from a snapshot says what the one that it was
+// taken of says, whatever the algorithms and wherever it was taken.
+func TestSnapshot(t *testing.T) {
+	partials := made(5, day).partials()
+	for _, order := range orders() {
+		c := config(order...)
+		d, err := New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, _ := New(c)
+		largest := 0
+		for i, p := range partials {
+			snapshot := d.Append(nil)
+			largest = max(largest, len(snapshot))
+			if err := again.Restore(snapshot); err != nil {
+				t.Fatalf("%v, minute %d: %v", order, i, err)
+			}
+			if !slices.Equal(again.Append(nil), snapshot) {
+				t.Fatalf("%v, minute %d: what was restored is another state", order, i)
+			}
+			var want, got []Minute
+			if err := errors.Join(d.Push(p, func(m Minute) { want = append(want, m) }), again.Push(p, func(m Minute) { got = append(got, m) })); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(got, want) {
+				t.Fatalf("%v, minute %d: %v, want %v", order, i, got, want)
+			}
+		}
+		t.Logf("%v: at most %d bytes", order, largest)
+		if largest > 6<<10 {
+			t.Errorf("%v: a snapshot of %d bytes", order, largest)
+		}
+		other := config("device", "cta", "choi")
+		stranger, _ := New(other)
+		if err := stranger.Restore(d.Append(nil)); err == nil {
+			t.Errorf("%v: a Driver of %v took the snapshot", order, other.Order)
+		}
+	}
+}
+
+// FuzzSnapshot: bytes that are no snapshot are an error, and what is taken for one
+// goes on without a panic.
+func FuzzSnapshot(f *testing.F) {
+	c := config("device", "detach", "ggir2023", "ggir2013", "accelthreshold", "cta", "choi", "actipy")
+	d, err := New(c)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(d.Append(nil))
+	partials := made(5, plan("w", 3, "-", 2, "n", 2)).partials()
+	for _, p := range partials {
+		d.Push(p, func(Minute) {})
+	}
+	f.Add(d.Append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d, _ := New(c)
+		if d.Restore(b) != nil {
+			if err := d.Push(partials[0], func(Minute) {}); err != nil {
+				t.Fatalf("after a refusal it is not as new: %v", err)
+			}
+			return
+		}
+		d.Push(partials[len(partials)-1], func(Minute) {})
+		d.End(func(Minute) {})
+	})
+}
+
+func BenchmarkSnapshot(b *testing.B) {
+	d, err := New(config(DefaultOrder...))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, p := range made(5, day).partials() {
+		d.Push(p, func(Minute) {})
+	}
+	var snapshot []byte
+	for b.Loop() {
+		snapshot = d.Append(snapshot[:0])
+		if err := d.Restore(snapshot); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(len(snapshot)), "bytes")
 }
