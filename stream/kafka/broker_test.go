@@ -234,7 +234,7 @@ func TestEnsure(t *testing.T) {
 	other := wire.Topics(8)
 	other[1].Retention = 0
 	_, err = ensure(other, 3)
-	for _, say := range []string{"device.v1: partitions is 4, want 8", "features.v1: retention.ms is 604800000, want -1", "replication.factor is 1, want at least 3", "min.insync.replicas is 1, want at least 2"} {
+	for _, say := range []string{"device.v1: partitions is 4, want 8", "features.v1: retention.ms is 1814400000, want -1", "replication.factor is 1, want at least 3", "min.insync.replicas is 1, want at least 2"} {
 		if err == nil || !strings.Contains(err.Error(), say) {
 			t.Errorf("%v does not say %q", err, say)
 		}

@@ -15,11 +15,12 @@ type Topic struct {
 
 // Names of topics without the cell's prefix.
 const (
-	TopicDevice       = "device.v1"
-	TopicFeatures     = "features.v1"
-	TopicParticipants = "participants.v1"
-	TopicQuarantine   = "quarantine.v1"
-	TopicStateDevice  = "state-device.v1"
+	TopicDevice           = "device.v1"
+	TopicFeatures         = "features.v1"
+	TopicParticipants     = "participants.v1"
+	TopicQuarantine       = "quarantine.v1"
+	TopicStateDevice      = "state-device.v1"
+	TopicStateParticipant = "state-participant.v1"
 )
 
 // DefaultPartitions of the device topic and its changelog; the number is fixed
@@ -29,6 +30,9 @@ const DefaultPartitions = 8
 // FeaturesPartitions is the number of partitions of the features topic.
 const FeaturesPartitions = 8
 
+// ParticipantsPartitions is the number of partitions of the participants topic.
+const ParticipantsPartitions = 8
+
 const day = 24 * time.Hour
 
 // Topics is the table of topics that this version creates. devicePartitions
@@ -36,10 +40,11 @@ const day = 24 * time.Hour
 func Topics(devicePartitions int32) []Topic {
 	return []Topic{
 		{TopicDevice, devicePartitions, false, 7 * day, 2 << 20, "all a device says, payload unchanged, and its control records; key: sensor"},
-		{TopicFeatures, FeaturesPartitions, false, 7 * day, 2 << 20, "Arrow rows of many devices of one partition and one commit, and ticks; partition by participant, or ~sensor while unassigned"},
-		{TopicParticipants, FeaturesPartitions, false, 7 * day, 2 << 20, "Arrow rows of participants (pairs of wrists) and ticks; key: study"},
+		{TopicFeatures, FeaturesPartitions, false, 21 * day, 2 << 20, "Arrow rows of many devices of one partition and one commit, and ticks; partition by participant, or ~sensor while unassigned; read again for the memory of devices and a week"},
+		{TopicParticipants, ParticipantsPartitions, false, 7 * day, 2 << 20, "Arrow rows of participants (pairs of wrists) and ticks; key: study"},
 		{TopicQuarantine, devicePartitions, false, 90 * day, 2 << 20, "what could not be read: bytes and reason; key: thing"},
 		{TopicStateDevice, devicePartitions, true, 0, 2 << 20, "changelog of the device operator, co-partitioned with device.v1"},
+		{TopicStateParticipant, FeaturesPartitions, true, 0, 2 << 20, "changelog of the participant operator, co-partitioned with features.v1"},
 	}
 }
 
