@@ -70,8 +70,7 @@ func (c *scoreCmd) Run(ctx context.Context, e *env) error {
 	if _, err := s.ensureTopics(ctx); err != nil {
 		return err
 	}
-	schema, views := windowColumns()
-	if err := clickhouse.Migrate(ctx, clickhouse.Config(c.ClickHouse), s.cell, schema, views); err != nil {
+	if err := clickhouse.Migrate(ctx, clickhouse.Config(c.ClickHouse), s.cell, rowColumns()); err != nil {
 		return unreachable(err)
 	}
 	return s.serve(ctx, c.Admin, g.Run)
@@ -84,8 +83,7 @@ func (c *scoreCmd) group(s *site) (g *kafka.Group, stop func(), err error) {
 			return nil, nil, fmt.Errorf("window: there are no windows of %s; there are %v", w, features.Lengths)
 		}
 	}
-	schema, _ := windowColumns()
-	scorer, err := score.New(score.Config(c.Model), s.cell, c.Name, schema, s.reg)
+	scorer, err := score.New(score.Config(c.Model), s.cell, c.Name, rowColumns().Windows, s.reg)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -4,9 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/apache/arrow/go/v17/arrow"
-
 	"github.com/wearstream/wearstream/features"
+	"github.com/wearstream/wearstream/features/pair"
 	"github.com/wearstream/wearstream/sink"
 	"github.com/wearstream/wearstream/sink/clickhouse"
 	"github.com/wearstream/wearstream/sink/object"
@@ -17,7 +16,7 @@ import (
 
 type sinkCmd struct {
 	Object     sinkObjectCmd     `cmd:"" help:"Land the log and the features as Parquet objects."`
-	Clickhouse sinkClickHouseCmd `cmd:"" help:"Load batches, windows and quarantine into ClickHouse."`
+	Clickhouse sinkClickHouseCmd `cmd:"" help:"Load batches, windows, wear, pairs and quarantine into ClickHouse."`
 }
 
 // objectsConfig says where objects go and how often they are cut.
@@ -114,12 +113,12 @@ func (c *sinkClickHouseCmd) Run(ctx context.Context, e *env) error {
 // clickhouseSink brings the schema up to date and makes the sink; stop lets go of
 // its connections.
 func (s *site) clickhouseSink(ctx context.Context, cfg clickhouse.Config, tables tablesConfig) (g *kafka.Group, stop func(), err error) {
-	schema, views := windowColumns()
+	schema := rowColumns()
 	conn, err := clickhouse.Open(cfg, s.cell)
 	if err != nil {
 		return nil, nil, usage(err)
 	}
-	if err := clickhouse.Migrate(ctx, cfg, s.cell, schema, views); err != nil {
+	if err := clickhouse.Migrate(ctx, cfg, s.cell, schema); err != nil {
 		conn.Close()
 		return nil, nil, unreachable(err)
 	}
@@ -131,23 +130,32 @@ func (s *site) clickhouseSink(ctx context.Context, cfg clickhouse.Config, tables
 	return g, func() { conn.Close() }, nil
 }
 
-// windowColumns are the columns of windows, and those of the view of each length.
-func windowColumns() (*arrow.Schema, map[time.Duration][]string) {
-	views := map[time.Duration][]string{}
+// rowColumns are the columns of windows and of pairs, and those of the view of each
+// length of window.
+func rowColumns() clickhouse.Schema {
+	schema := clickhouse.Schema{Windows: wire.WindowSchema(features.Columns(streamSets...)), Views: map[time.Duration][]string{}}
 	for _, length := range features.Lengths {
 		for _, set := range streamSets {
-			views[length] = append(views[length], set.ColumnsAt(length)...)
+			schema.Views[length] = append(schema.Views[length], set.ColumnsAt(length)...)
 		}
 	}
-	return wire.WindowSchema(features.Columns(streamSets...)), views
+	var pairs []string
+	for _, f := range pair.Features {
+		pairs = append(pairs, f.ID)
+	}
+	schema.Pairs = wire.PairSchema(pairs)
+	return schema
 }
 
-// group feeds a sink with the three topics that hold data.
+// group feeds a sink with the topics that hold data.
 func (s *site) group(name string, to stream.Sink, limits kafka.Limits, session time.Duration) (*kafka.Group, error) {
+	topics := map[string]kafka.Limits{}
+	for _, topic := range []string{wire.TopicDevice, wire.TopicFeatures, wire.TopicParticipants, wire.TopicQuarantine} {
+		topics[topic] = limits
+	}
 	g, err := kafka.NewGroup(kafka.GroupConfig{
 		Sink: name, Group: s.cell + ".sink-" + name, Instance: s.instance, Cell: s.cell,
-		Topics:         map[string]kafka.Limits{wire.TopicDevice: limits, wire.TopicFeatures: limits, wire.TopicQuarantine: limits},
-		SessionTimeout: session,
+		Topics: topics, SessionTimeout: session,
 	}, s.kafka, sink.Retry(sink.Instrument(to, name, s.reg), s.log), s.log, s.reg)
 	if err != nil {
 		return nil, usage(err)

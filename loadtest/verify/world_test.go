@@ -78,8 +78,8 @@ func newWorld(t testing.TB) *world {
 	must(t, err)
 	w.folder = object.New(store, cell, "test")
 	at := clickhouse.Config{DSN: dsn}
-	schema := wire.WindowSchema(features.Columns(features.Core, features.Ref))
-	w.migrate = func() { must(t, clickhouse.Migrate(t.Context(), at, cell, schema, views())) }
+	schema := clickhouse.Schema{Windows: wire.WindowSchema(features.Columns(features.Core, features.Ref)), Views: views(), Pairs: wire.PairSchema([]string{"lag_ms"})}
+	w.migrate = func() { must(t, clickhouse.Migrate(t.Context(), at, cell, schema)) }
 	w.migrate()
 	w.conn, err = clickhouse.Open(at, cell)
 	must(t, err)

@@ -60,7 +60,7 @@ func TestBatchSkipped(t *testing.T) {
 	status.Headers[0].Value = []byte(wire.KindStatus)
 	write(t, New(conn, cell, testSchema, reg), cutOf(wire.TopicDevice, log1, 0, bad, status, batchRecord("a", batch(1, 0, 1))))
 	expect(t, conn, "SELECT seq FROM batches_all", "0")
-	if got := counted(t, reg); got != "clickhouse_blocks_resent 0, clickhouse_skipped_records{device.v1} 2, sink_rows{batches_all} 1, sink_rows{device_status_all} 0, sink_rows{quarantine_all} 0, sink_rows{windows} 0" {
+	if got := counted(t, reg); got != "clickhouse_blocks_resent 0, clickhouse_skipped_records{device.v1} 2, sink_rows{batches_all} 1, sink_rows{device_status_all} 0, sink_rows{pairs} 0, sink_rows{quarantine_all} 0, sink_rows{wear} 0, sink_rows{windows} 0" {
 		t.Error(got)
 	}
 }

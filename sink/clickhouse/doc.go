@@ -1,9 +1,14 @@
 // Package clickhouse is the sink that makes the log queryable: it owns the
 // ClickHouse schema, its migrations, and the insertion of cuts.
 //
-// The plain names (features_5s, batches, samples, device_status, quarantine, scores)
-// are views and show the truth as known now: one row per identity, retractions gone.
-// <name>_all shows every revision and every repeat of a device.
+// The plain names (features_5s, wear_60s, pairs_900s, batches, samples, device_status,
+// quarantine, scores) are views and show the truth as known now: one row per identity,
+// retractions gone. <name>_all shows every revision and every repeat of a device.
+//
+// Rows of windows, of minutes of wear and of pairs come as Arrow and go one way
+// (rowTable). A window and a minute are named by (sensor, window_start, length, algo),
+// a pair by (study, participant, both sensors, window_start, algo). Sides, which are
+// for pairing alone, make no row; rows of another type are a permanent error.
 //
 // device_status has a row for each status and event message, with the message as
 // it was sent, and one of kind battery for each batch with battery_pct or charging.

@@ -31,16 +31,32 @@ const (
 
 var (
 	testFeatures = []string{"x_mean", "enmo", "mad"}
-	testSchema   = wire.WindowSchema(testFeatures)
-	testViews    = map[time.Duration][]string{
-		5 * time.Second:   {"x_mean", "enmo", "mad"},
-		60 * time.Second:  {"x_mean", "enmo"},
-		900 * time.Second: {"x_mean", "enmo"},
+	testPairs    = []string{"lag_ms", "corr"}
+	testSchema   = Schema{
+		Windows: wire.WindowSchema(testFeatures),
+		Views: map[time.Duration][]string{
+			5 * time.Second:   {"x_mean", "enmo", "mad"},
+			60 * time.Second:  {"x_mean", "enmo"},
+			900 * time.Second: {"x_mean", "enmo"},
+		},
+		Pairs: wire.PairSchema(testPairs),
 	}
 )
 
-// database is a migrated database of the test's own, its password in a file.
+var nan = float32(math.NaN())
+
+// database is a migrated database of the test's own.
 func database(t testing.TB) (Config, driver.Conn) {
+	t.Helper()
+	cfg, conn := empty(t)
+	if err := Migrate(t.Context(), cfg, cell, testSchema); err != nil {
+		t.Fatal(err)
+	}
+	return cfg, conn
+}
+
+// empty is a database of the test's own, its password in a file.
+func empty(t testing.TB) (Config, driver.Conn) {
 	t.Helper()
 	u, err := url.Parse(enginetest.DSN(t))
 	if err != nil {
@@ -49,9 +65,6 @@ func database(t testing.TB) (Config, driver.Conn) {
 	password, _ := u.User.Password()
 	u.User = url.User(u.User.Username())
 	cfg := Config{DSN: u.String(), PasswordFile: passwordFile(t, password)}
-	if err := Migrate(t.Context(), cfg, cell, testSchema, testViews); err != nil {
-		t.Fatal(err)
-	}
 	return cfg, connect(t, cfg)
 }
 
@@ -112,15 +125,21 @@ var tick = stream.Record{Headers: headers(wire.HeaderKind, wire.KindTick), Value
 // windowRecord is a record of features.v1 with these rows.
 func windowRecord(t testing.TB, rows ...wire.WindowRow) stream.Record {
 	t.Helper()
-	w := wire.NewWindowRows(testSchema)
+	w := wire.NewWindowRows(testSchema.Windows)
 	for i := range rows {
 		w.Append(&rows[i])
 	}
-	value, err := w.Encode()
+	return recordOf(t, wire.RowsWindows, w)
+}
+
+// recordOf is a record with rows of this type.
+func recordOf(t testing.TB, schema string, rows interface{ Encode() ([]byte, error) }) stream.Record {
+	t.Helper()
+	value, err := rows.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return stream.Record{Headers: headers(wire.HeaderKind, wire.KindRows, wire.HeaderSchema, wire.RowsWindows), Value: value}
+	return stream.Record{Headers: headers(wire.HeaderKind, wire.KindRows, wire.HeaderSchema, schema), Value: value}
 }
 
 // window is a complete row; tests change what they are about.

@@ -187,13 +187,13 @@ func TestKilledEngine(t *testing.T) {
 		}
 		cfg = Config{DSN: "http://" + enginetest.User + "@" + child.Addr, PasswordFile: o.PasswordFile}
 	}
-	const kills, rows = 12, 20_000
-	cut := func(i int) stream.Cut { // two months, so two inserts
-		return cutOf(wire.TopicFeatures, log1, int64(2*i),
-			manyWindows(t, fmt.Sprint("s", i), at("2024-04-30T12:00:00Z"), rows, 1, wire.StatusFinal), tick)
+	const kills, rows, minutes = 12, 20_000, 2_000
+	cut := func(i int) stream.Cut { // two months of two tables, so four inserts
+		sensor, start := fmt.Sprint("s", i), at("2024-04-30T12:00:00Z")
+		return cutOf(wire.TopicFeatures, log1, int64(3*i), manyWindows(t, sensor, start, rows, 1, wire.StatusFinal), manyMinutes(t, sensor, start, minutes), tick)
 	}
 	start()
-	if err := Migrate(ctx, cfg, cell, testSchema, testViews); err != nil {
+	if err := Migrate(ctx, cfg, cell, testSchema); err != nil {
 		t.Fatal(err)
 	}
 	conn := connect(t, cfg)
@@ -215,15 +215,16 @@ func TestKilledEngine(t *testing.T) {
 		timer.Stop()
 		start()
 		conn = connect(t, cfg)
-		left[table(t, conn, fmt.Sprintf("SELECT count() FROM windows WHERE sensor = 's%d'", 2+i))]++
+		left[table(t, conn, fmt.Sprintf("SELECT (SELECT count() FROM windows WHERE sensor = 's%d') AS w, (SELECT count() FROM wear WHERE sensor = 's%[1]d') AS m", 2+i))]++
 		write(t, fresh(conn), next)
 	}
-	t.Logf("%d of %d writes failed; rows of the cut that the killed engine kept: %v", hit, kills, left)
+	t.Logf("%d of %d writes failed; windows and minutes of the cut that the killed engine kept: %v", hit, kills, left)
 	if hit == 0 {
 		t.Error("no write was hit")
 	}
 	expect(t, conn, "SELECT count(), uniqExact(sensor, window_start) FROM windows", fmt.Sprintf("%d,%[1]d", (2+kills)*rows))
 	expect(t, conn, "SELECT count() FROM features_5s", fmt.Sprint((2+kills)*rows))
+	expect(t, conn, "SELECT count(), uniqExact(sensor, window_start) FROM wear", fmt.Sprintf("%d,%[1]d", (2+kills)*minutes))
 	if err := child.Stop(); err != nil {
 		t.Error(err)
 	}

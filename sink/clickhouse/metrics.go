@@ -15,7 +15,7 @@ type metrics struct {
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	m := &metrics{
-		tables: sink.NewTables(reg, "clickhouse", tableBatches, tableStatus, tableQuarantine, tableWindows),
+		tables: sink.NewTables(reg, "clickhouse", tableBatches, tableStatus, tableQuarantine, tableWindows, tableWear, tablePairs),
 		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "wearstream_clickhouse_skipped_records_total",
 			Help: "Records of devices that cannot be decoded and make no row. Should be zero: the gateway refuses them.",

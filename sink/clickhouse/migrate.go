@@ -2,8 +2,8 @@ package clickhouse
 
 import (
 	"context"
+	"database/sql"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -14,8 +14,6 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/pressly/goose/v3"
-
-	"github.com/wearstream/wearstream/stream/wire"
 )
 
 //go:embed migrations/*.sql
@@ -25,12 +23,12 @@ var migrations embed.FS
 var staticViews embed.FS
 
 // Migrate makes the database of a cell what this version needs: the database,
-// its tables, a column of windows for each feature of the schema, and the views.
-// features_<length> has the given feature columns. Columns are only ever added.
+// its tables, a column of windows and of pairs for each feature of the schema, and
+// the views. Columns are only ever added.
 //
 // Every step may be repeated and interrupted; several processes may migrate at
 // once.
-func Migrate(ctx context.Context, cfg Config, cell string, schema *arrow.Schema, views map[time.Duration][]string) error {
+func Migrate(ctx context.Context, cfg Config, cell string, schema Schema) error {
 	o, err := cfg.options(cell)
 	if err != nil {
 		return err
@@ -46,10 +44,12 @@ func Migrate(ctx context.Context, cfg Config, cell string, schema *arrow.Schema,
 		return err
 	}
 	defer conn.Close()
-	if err := addFeatures(ctx, conn, schema); err != nil {
-		return err
+	for _, t := range schema.tables() {
+		if err := addFeatures(ctx, conn, t); err != nil {
+			return err
+		}
 	}
-	return createViews(ctx, conn, schema, views)
+	return createViews(ctx, conn, schema)
 }
 
 // createDatabase connects without the database, which may not be there.
@@ -74,33 +74,37 @@ func createDatabase(ctx context.Context, o ch.Options) error {
 func migrateTables(ctx context.Context, o *ch.Options) error {
 	db := ch.OpenDB(o)
 	defer db.Close()
-	files, err := fs.Sub(migrations, "migrations")
+	m, err := migrator(db)
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectClickHouse, db, files)
-	if err != nil {
-		return err
-	}
-	_, err = provider.Up(ctx)
+	_, err = m.Up(ctx)
 	return err
 }
 
-func addFeatures(ctx context.Context, conn driver.Conn, schema *arrow.Schema) error {
+func migrator(db *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectClickHouse, db, files)
+}
+
+func addFeatures(ctx context.Context, conn driver.Conn, t rowTable) error {
 	var add []string
-	for _, f := range schema.Fields()[wire.FirstFeature:] {
+	for _, f := range t.schema.Fields()[t.fixed:] {
 		add = append(add, "ADD COLUMN IF NOT EXISTS "+identifier(f.Name)+" Nullable(Float32) CODEC(ZSTD(1))")
 	}
 	if add == nil {
 		return nil
 	}
-	if err := conn.Exec(ctx, "ALTER TABLE windows "+strings.Join(add, ", ")); err != nil {
-		return fmt.Errorf("add feature columns to windows: %w", err)
+	if err := conn.Exec(ctx, "ALTER TABLE "+t.name+" "+strings.Join(add, ", ")); err != nil {
+		return fmt.Errorf("add feature columns to %s: %w", t.name, err)
 	}
 	return nil
 }
 
-func createViews(ctx context.Context, conn driver.Conn, schema *arrow.Schema, views map[time.Duration][]string) error {
+func createViews(ctx context.Context, conn driver.Conn, schema Schema) error {
 	files, err := fs.Glob(staticViews, "views/*.sql") // sorted: a view comes after what it reads
 	if err != nil {
 		return err
@@ -113,56 +117,81 @@ func createViews(ctx context.Context, conn driver.Conn, schema *arrow.Schema, vi
 		}
 		statements = append(statements, string(sql))
 	}
-	for length, features := range views {
-		for _, f := range features {
-			if !schema.HasField(f) {
-				return fmt.Errorf("view %s: the schema has no feature %q", viewName(length), f)
-			}
-		}
-		statements = append(statements, featureViews(length, features)...)
+	of, err := schema.views()
+	if err != nil {
+		return err
+	}
+	for _, v := range of {
+		statements = append(statements, v.statements()...)
 	}
 	for _, sql := range statements {
 		if err := conn.Exec(ctx, sql); err != nil {
-			return errors.Join(fmt.Errorf("create views: %w", err))
+			return fmt.Errorf("create views: %w", err)
 		}
 	}
 	return nil
 }
 
-// windowColumns are the columns that every features view begins with.
-var windowColumns = []string{
-	"study", "participant", "side", "thing", "sensor", "window_start", "algo", "revision", "status", "final_reason", "lane",
-	"n", "n_expected", "coverage", "dup_n", "clip_n", "flags", "clock_offset_ms", "cal_id", "input_digest",
+// view is what people see of a table's rows of one length.
+type view struct {
+	rowTable
+	name     string // ends in the length
+	seconds  int64
+	features []string
 }
 
-func viewName(length time.Duration) string {
-	return fmt.Sprintf("features_%ds", int64(length/time.Second))
-}
-
-// featureViews are the views of one window length: every revision, and the last
-// one of each window. Reading in the order of the table's key makes the second
-// one a merge that holds one row at a time.
-func featureViews(length time.Duration, features []string) []string {
-	columns := slices.Clone(windowColumns)
-	for _, f := range features {
-		columns = append(columns, identifier(f))
+func (s Schema) views() ([]view, error) {
+	tables := s.tables()
+	windows, wear, pairs := tables[0], tables[1], tables[2]
+	all := []view{
+		{wear, "wear_60s", 60, nil},
+		{pairs, "pairs_900s", 900, names(pairs.schema.Fields()[pairs.fixed:])},
 	}
-	list, name, seconds := strings.Join(columns, ", "), viewName(length), int64(length/time.Second)
+	for length, features := range s.Views {
+		v := view{windows, "", int64(length / time.Second), features}
+		v.name = fmt.Sprintf("features_%ds", v.seconds)
+		for _, f := range features {
+			if !s.Windows.HasField(f) {
+				return nil, fmt.Errorf("view %s: the schema has no feature %q", v.name, f)
+			}
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+func names(fields []arrow.Field) (names []string) {
+	for _, f := range fields {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// statements make the two views: every revision, and the last one of each identity.
+// Reading in the order of the table's key makes the second one a merge that holds one
+// row at a time.
+func (v *view) statements() []string {
+	columns := append(names(v.schema.Fields()[:v.fixed]), v.features...)
+	columns = slices.DeleteFunc(columns, func(name string) bool { return name == "length_s" })
+	for i := range columns {
+		columns[i] = identifier(columns[i])
+	}
+	list, identity := strings.Join(columns, ", "), strings.Join(v.identity(), ", ")
 	return []string{
 		fmt.Sprintf(`CREATE OR REPLACE VIEW %s_all AS
 SELECT %s, generation, partition, offset
-FROM windows FINAL
-WHERE length_s = %d`, name, list, seconds),
+FROM %s FINAL
+WHERE length_s = %d`, v.name, list, v.rowTable.name, v.seconds),
 		fmt.Sprintf(`CREATE OR REPLACE VIEW %s AS
 SELECT %s
 FROM
 (
-    SELECT * FROM windows
+    SELECT * FROM %s
     WHERE length_s = %d
-    ORDER BY length_s, sensor, algo, window_start, generation DESC, revision DESC, offset DESC
-    LIMIT 1 BY length_s, sensor, algo, window_start
+    ORDER BY %s, generation DESC, revision DESC, offset DESC
+    LIMIT 1 BY %s
 )
-WHERE status != 'retracted'`, name, list, seconds),
+WHERE status != 'retracted'`, v.name, list, v.rowTable.name, v.seconds, identity, identity),
 	}
 }
 

@@ -21,7 +21,7 @@ func TestMigrateConcurrently(t *testing.T) {
 	var wg sync.WaitGroup
 	errs := make([]error, 4)
 	for i := range errs {
-		wg.Go(func() { errs[i] = Migrate(t.Context(), cfg, cell, testSchema, testViews) })
+		wg.Go(func() { errs[i] = Migrate(t.Context(), cfg, cell, testSchema) })
 	}
 	wg.Wait()
 	conn, err := Open(cfg, cell)
@@ -48,23 +48,26 @@ func TestMigrateConcurrently(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := Migrate(t.Context(), cfg, cell, testSchema, testViews); err != nil {
+	if err := Migrate(t.Context(), cfg, cell, testSchema); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, conn, "SELECT name FROM system.tables WHERE database = currentDatabase() AND name NOT LIKE '%goose%' ORDER BY name", strings.Join([]string{
 		"batches", "batches_all", "device_status", "device_status_all", "features_5s", "features_5s_all", "features_60s", "features_60s_all", "features_900s", "features_900s_all",
-		"logs", "quarantine", "quarantine_all", "samples", "score_calls", "scored_windows", "scores", "scores_all", "windows",
+		"logs", "pairs", "pairs_900s", "pairs_900s_all", "quarantine", "quarantine_all", "samples", "score_calls", "scored_windows", "scores", "scores_all", "wear", "wear_60s", "wear_60s_all", "windows",
 	}, "\n"))
-	expect(t, conn, "SELECT max(version_id) FROM goose_db_version", "3")
+	expect(t, conn, "SELECT max(version_id) FROM goose_db_version", "4")
 }
 
 // A feature set that grows adds columns; rows of before have NULL there.
 func TestMigrateAddsFeatures(t *testing.T) {
 	cfg, conn := database(t)
 	write(t, fresh(conn), cutOf(wire.TopicFeatures, log1, 0, windowRecord(t, window("a", at("2024-05-01T00:00:00Z"), 1, wire.StatusFinal))))
-	more := wire.WindowSchema(append(testFeatures, "jerk `mean"))
-	views := map[time.Duration][]string{5 * time.Second: {"enmo", "jerk `mean"}}
-	if err := Migrate(t.Context(), cfg, cell, more, views); err != nil {
+	more := Schema{
+		Windows: wire.WindowSchema(append(testFeatures, "jerk `mean")),
+		Views:   map[time.Duration][]string{5 * time.Second: {"enmo", "jerk `mean"}},
+		Pairs:   wire.PairSchema(append(testPairs, "bimanual")),
+	}
+	if err := Migrate(t.Context(), cfg, cell, more); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, conn, "SELECT enmo, `jerk \\`mean` FROM features_5s", "0.5,NULL")
@@ -79,7 +82,9 @@ func TestMigrateAddsFeatures(t *testing.T) {
 
 func TestMigrateRefusesUnknownFeature(t *testing.T) {
 	cfg, _ := database(t)
-	err := Migrate(t.Context(), cfg, cell, testSchema, map[time.Duration][]string{5 * time.Second: {"jerk"}})
+	schema := testSchema
+	schema.Views = map[time.Duration][]string{5 * time.Second: {"jerk"}}
+	err := Migrate(t.Context(), cfg, cell, schema)
 	if err == nil || !strings.Contains(err.Error(), `"jerk"`) {
 		t.Fatalf("got %v", err)
 	}

@@ -38,7 +38,7 @@ type moody struct {
 
 func newMoody(t testing.TB, study ...string) *moody {
 	t.Helper()
-	s, err := score.New(score.Config{URL: "http://127.0.0.1:1", Window: []time.Duration{5 * time.Second}, Study: study, OnRefusal: "halt", Timeout: 1, AnswerBytes: 1 << 20}, cell, "m", testSchema, prometheus.NewRegistry())
+	s, err := score.New(score.Config{URL: "http://127.0.0.1:1", Window: []time.Duration{5 * time.Second}, Study: study, OnRefusal: "halt", Timeout: 1, AnswerBytes: 1 << 20}, cell, "m", testSchema.Windows, prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wearstream/wearstream/sink"
@@ -21,15 +20,17 @@ const (
 	tableStatus     = "device_status_all"
 	tableQuarantine = "quarantine_all"
 	tableWindows    = "windows"
+	tableWear       = "wear"
+	tablePairs      = "pairs"
 )
 
-// New returns the sink that stores the cuts of one cell's device, features and
-// quarantine topics. The connection is one of Open, and the schema the one that
-// the database was migrated to.
+// New returns the sink that stores the cuts of one cell's device, features,
+// participants and quarantine topics. The connection is one of Open, and the schema
+// the one that the database was migrated to.
 // Cuts of different partitions may be written at once.
-func New(conn driver.Conn, cell string, schema *arrow.Schema, reg prometheus.Registerer) stream.Sink {
+func New(conn driver.Conn, cell string, schema Schema, reg prometheus.Registerer) stream.Sink {
 	return &clickhouse{
-		conn: conn, cell: cell, schema: schema, m: newMetrics(reg),
+		conn: conn, cell: cell, tables: schema.tables(), m: newMetrics(reg),
 		generations: make(map[logKey]uint32),
 	}
 }
@@ -37,7 +38,7 @@ func New(conn driver.Conn, cell string, schema *arrow.Schema, reg prometheus.Reg
 type clickhouse struct {
 	conn   driver.Conn
 	cell   string
-	schema *arrow.Schema
+	tables []rowTable
 	m      *metrics
 
 	mu          sync.Mutex
@@ -50,12 +51,12 @@ func (c *clickhouse) Write(ctx context.Context, cut stream.Cut) error {
 	switch {
 	case ours && topic == wire.TopicDevice:
 		build = c.device
-	case ours && topic == wire.TopicFeatures:
-		build = c.windows
+	case ours && (topic == wire.TopicFeatures || topic == wire.TopicParticipants):
+		build = c.rows
 	case ours && topic == wire.TopicQuarantine:
 		build = c.quarantine
 	default:
-		return sink.Permanent(fmt.Errorf("store cut of topic %q: ClickHouse holds device, features and quarantine of cell %q", cut.Topic, c.cell))
+		return sink.Permanent(fmt.Errorf("store cut of topic %q: ClickHouse holds device, features, participants and quarantine of cell %q", cut.Topic, c.cell))
 	}
 	if err := c.write(ctx, cut, build); err != nil {
 		return fmt.Errorf("store offsets %d to %d of %s/%d: %w", cut.First, cut.Next, cut.Topic, cut.Partition, err)

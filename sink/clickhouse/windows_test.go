@@ -103,7 +103,7 @@ func TestOtherFeatures(t *testing.T) {
 	if !sink.IsPermanent(err) || !strings.Contains(err.Error(), `"jerk"`) {
 		t.Fatalf("got %v", err)
 	}
-	err = fresh(conn).Write(t.Context(), cutOf(wire.TopicFeatures, log1, 1, stream.Record{Headers: headers(wire.HeaderSchema, wire.RowsWindows), Value: []byte("no")}))
+	err = fresh(conn).Write(t.Context(), cutOf(wire.TopicFeatures, log1, 1, stream.Record{Headers: headers(wire.HeaderKind, wire.KindRows, wire.HeaderSchema, wire.RowsWindows), Value: []byte("no")}))
 	if !sink.IsPermanent(err) {
 		t.Fatalf("got %v", err)
 	}

@@ -26,9 +26,12 @@ const (
 
 var (
 	features = []string{"x_mean", "enmo", "mad"}
-	schema   = wire.WindowSchema(features)
-	views    = map[time.Duration][]string{5 * time.Second: features, 60 * time.Second: features, 900 * time.Second: features}
-	start    = time.Date(2026, 10, 25, 0, 59, 55, 0, time.UTC)
+	schema   = clickhouse.Schema{
+		Windows: wire.WindowSchema(features),
+		Views:   map[time.Duration][]string{5 * time.Second: features, 60 * time.Second: features, 900 * time.Second: features},
+		Pairs:   wire.PairSchema([]string{"lag_ms"}),
+	}
+	start = time.Date(2026, 10, 25, 0, 59, 55, 0, time.UTC)
 )
 
 // world fills the database with what the sink writes and a table of every type
@@ -59,7 +62,7 @@ func world(t *testing.T, dsn string) (rows []string) {
 func migrated(t *testing.T, dsn string) driver.Conn {
 	t.Helper()
 	cfg := clickhouse.Config{DSN: dsn}
-	if err := clickhouse.Migrate(t.Context(), cfg, cell, schema, views); err != nil {
+	if err := clickhouse.Migrate(t.Context(), cfg, cell, schema); err != nil {
 		t.Fatal(err)
 	}
 	conn, err := clickhouse.Open(cfg, cell)
@@ -157,7 +160,7 @@ func deviceCut(batches, n int) (cut stream.Cut, rows []string) {
 
 // featuresCut has n windows of 5 s over two days, and one of 60 s.
 func featuresCut(t *testing.T, n int) (cut stream.Cut, rows []string) {
-	w := wire.NewWindowRows(schema)
+	w := wire.NewWindowRows(schema.Windows)
 	status := []string{wire.StatusProvisional, wire.StatusFinal, wire.StatusCorrected}
 	for i := range n {
 		row := wire.WindowRow{
