@@ -36,9 +36,10 @@ lint:
 audit:
 	GO=$(GO) .ci/audit
 
-## oracle: the table of features against the references, kernels and stored rows
+## oracle: the tables of features, wear, pairs and calibration against the references: kernels, files and stored rows. ORACLE_DIR and RECORDINGS_DIR: of other folders
 oracle: parts
-	WEARSTREAM_PARTS_REQUIRED=1 $(GO) test -count=1 -v -run 'TestOracle|TestKernels' ./features/oracle ./cmd/wearstream
+	TEST_ORACLE_REQUIRED=1 $(GO) test -count=1 -v -skip 'TestBeside|TestOtherFolders' ./features/oracle
+	TEST_ORACLE_REQUIRED=1 WEARSTREAM_PARTS_REQUIRED=1 $(GO) test -count=1 -v -run TestOracle ./cmd/wearstream
 
 ## bench: ns/sample of the kernels, hours/s of files, samples/s end to end
 bench: parts

@@ -20,16 +20,17 @@ import (
 // TestOraclePairs holds what features makes of two wrists, of devices that agree and
 // of one whose clock is 3 s late, against the references, by DuckDB.
 func TestOraclePairs(t *testing.T) {
-	data, err := oracle.Find()
+	data := references(t)
+	names, err := data.PairNames()
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	out := t.TempDir()
 	args := []string{"features", "-o", out, "--origin", "first-sample", "--json"}
 	var manifest strings.Builder
 	manifest.WriteString("file,study,participant\n")
 	started := map[string]time.Time{}
-	for _, name := range oracle.PairRecordings {
+	for _, name := range names {
 		for _, side := range []string{"left", "right"} {
 			file := filepath.Join(data.Oracle, "inputs", name+"_"+side+".csv.gz")
 			r, err := recording.Open(file, recording.Options{})

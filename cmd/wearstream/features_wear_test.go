@@ -32,13 +32,14 @@ func e4Folder(t *testing.T, data oracle.Data, dir, session string) string {
 // TestOracleWear holds the minutes of wear of the reference sessions, read as an E4's
 // export, against the references, by DuckDB.
 func TestOracleWear(t *testing.T) {
-	data, err := oracle.Find()
+	data := references(t)
+	sessions, err := data.Sessions()
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	var folders []string
-	for _, session := range oracle.Sessions {
+	for _, session := range sessions {
 		folders = append(folders, e4Folder(t, data, dir, session))
 	}
 	for _, c := range []struct {
@@ -63,7 +64,7 @@ func TestOracleWear(t *testing.T) {
 			if c.wear == c.by {
 				name = c.by
 			}
-			for _, session := range oracle.Sessions {
+			for _, session := range sessions {
 				want := wearReference(t, data, session, c.column)
 				got := strings.Fields(duckDB(t, fmt.Sprintf(`SELECT state || ':' || "by" FROM read_parquet('%s/wear/v1/*/*/*.parquet', hive_partitioning = true)
 					WHERE sensor = '%s' AND study = 'ST01' AND participant = 'P-1' AND status = 'final' AND algo LIKE '%s@%%' ORDER BY window_start`, out, session, name)))

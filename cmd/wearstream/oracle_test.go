@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -19,13 +20,13 @@ import (
 // 15-minute boundary, so that the grid is that of the references.
 func TestOracleStored(t *testing.T) {
 	needEngine(t)
-	data, err := oracle.Find()
+	data := references(t)
+	recordings, err := data.Names()
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	u := startUp(t, t.TempDir())
 	start := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
-	recordings := []string{"S01", "S02", "S28"}
 	for _, name := range recordings {
 		file := filepath.Join(data.Recordings, name+".csv.gz")
 		if _, code := runProgram(t, "replay", "--data", u.at.Data, "--start", start.Format(time.RFC3339), file); code != 0 {
@@ -45,6 +46,21 @@ func TestOracleStored(t *testing.T) {
 	if err := report.Err(); err != nil {
 		t.Error(err)
 	}
+}
+
+// references are those of ORACLE_DIR and RECORDINGS_DIR or of the shared folder. Where
+// they were asked for and are missing, the test fails.
+func references(t *testing.T) oracle.Data {
+	t.Helper()
+	data, err := oracle.Find()
+	switch {
+	case err == nil:
+	case os.Getenv("ORACLE_DIR")+os.Getenv("RECORDINGS_DIR")+os.Getenv("TEST_ORACLE_REQUIRED") != "":
+		t.Fatal(err)
+	default:
+		t.Skip(err)
+	}
+	return data
 }
 
 // stored reads the windows of a recording.

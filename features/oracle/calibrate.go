@@ -10,12 +10,12 @@ import (
 	"github.com/wearstream/wearstream/features/calibrate"
 )
 
-// calibrated is the device that was put out of calibration for the references.
-const calibrated = "calib_seed20140701"
+// Calibrated are the devices that were put out of calibration for the references.
+func (d Data) Calibrated() ([]string, error) { return d.names(".ggir.csv") }
 
-// StillEpochs reads its epochs and keeps those that do not move.
-func (d Data) StillEpochs() ([]calibrate.Still, error) {
-	path := filepath.Join(d.Oracle, "inputs", calibrated+".epochs.csv")
+// StillEpochs reads the epochs of a device and keeps those that do not move.
+func (d Data) StillEpochs(device string) ([]calibrate.Still, error) {
+	path := filepath.Join(d.Oracle, "inputs", device+".epochs.csv")
 	text, err := readCSV(path)
 	if err != nil {
 		return nil, err
@@ -37,14 +37,26 @@ func (d Data) StillEpochs() ([]calibrate.Still, error) {
 	return still, nil
 }
 
-// CompareCalibration holds the fit against a file of references ("ggir", "result"),
-// with temperature and without.
-func (d Data) CompareCalibration(file string, tolerance Tolerance) (Report, error) {
-	still, err := d.StillEpochs()
+// CompareCalibration holds the fit of every device against a kind of references
+// ("ggir", "result"), with temperature and without.
+func (d Data) CompareCalibration(file string, tolerance Tolerance) (report Report, err error) {
+	devices, err := d.Calibrated()
+	for _, device := range devices {
+		lines, err := d.compareCalibration(device, file, tolerance)
+		if err != nil {
+			return nil, err
+		}
+		report = append(report, lines...)
+	}
+	return report, err
+}
+
+func (d Data) compareCalibration(device, file string, tolerance Tolerance) (Report, error) {
+	still, err := d.StillEpochs(device)
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(d.Oracle, calibrated+"."+file+".csv")
+	path := filepath.Join(d.Oracle, device+"."+file+".csv")
 	text, err := readCSV(path)
 	if err != nil {
 		return nil, err
@@ -75,7 +87,7 @@ func (d Data) CompareCalibration(file string, tolerance Tolerance) (Report, erro
 			if err != nil {
 				return nil, err
 			}
-			line.Recording = row[0]
+			line.Recording = device + " " + row[0]
 			report = append(report, line)
 		}
 	}

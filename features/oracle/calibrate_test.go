@@ -30,8 +30,8 @@ func TestCalibration(t *testing.T) {
 	if err := report.Err(); err != nil {
 		t.Error(err)
 	}
-	if len(report) != 2*14 {
-		t.Errorf("%d comparisons, want 28", len(report))
+	if devices, _ := data(t).Calibrated(); len(report) != len(devices)*2*14 {
+		t.Errorf("%d comparisons, want 28 of each of %v", len(report), devices)
 	}
 }
 
@@ -56,26 +56,32 @@ func TestCalibrationIsNotSKDHs(t *testing.T) {
 
 	// And that is all of the difference: the same loop, written once more and as
 	// simply as can be, is the one reference or the other.
-	still, err := d.StillEpochs()
+	devices, err := d.Calibrated()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for file, intercept := range map[string]bool{"ggir": true, "result": false} {
-		text, err := readCSV(filepath.Join(d.Oracle, calibrated+"."+file+".csv"))
+	for _, device := range devices {
+		still, err := d.StillEpochs(device)
 		if err != nil {
 			t.Fatal(err)
 		}
-		offset, scale := sphere(still, intercept)
-		got := append(offset[:], scale[:]...)
-		for k, column := range []string{"offset_x", "offset_y", "offset_z", "scale_x", "scale_y", "scale_z"} {
-			want, err := strconv.ParseFloat(text[1][slices.Index(text[0], column)], 64)
+		for file, intercept := range map[string]bool{"ggir": true, "result": false} {
+			text, err := readCSV(filepath.Join(d.Oracle, device+"."+file+".csv"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := math.Abs(got[k] - want); !(d <= 1e-6) {
-				t.Errorf("with the intercept in the residual %t: %s differs from %s by %.1e", intercept, column, file, d)
-			} else {
-				t.Logf("with the intercept in the residual %t: %s differs from %s by %.1e", intercept, column, file, d)
+			offset, scale := sphere(still, intercept)
+			got := append(offset[:], scale[:]...)
+			for k, column := range []string{"offset_x", "offset_y", "offset_z", "scale_x", "scale_y", "scale_z"} {
+				want, err := strconv.ParseFloat(text[1][slices.Index(text[0], column)], 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if d := math.Abs(got[k] - want); !(d <= 1e-6) {
+					t.Errorf("with the intercept in the residual %t: %s differs from %s of %s by %.1e", intercept, column, file, device, d)
+				} else {
+					t.Logf("with the intercept in the residual %t: %s differs from %s of %s by %.1e", intercept, column, file, device, d)
+				}
 			}
 		}
 	}

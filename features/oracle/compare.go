@@ -56,10 +56,15 @@ type Line struct {
 // Report is everything that was compared.
 type Report []Line
 
-// Compare holds the rows of every recording against a list of references. The
-// error is about what could not be compared; Report.Err is about what differs.
+// Compare holds the rows of every recording that has references against a list of
+// them. The error is about what could not be compared, such as a column without a
+// number; Report.Err is about what differs.
 func (d Data) Compare(list []Against, rows Provider, stage Stage) (Report, error) {
-	return d.compareAll(Recordings, list, rows, stage)
+	names, err := d.Names()
+	if err != nil {
+		return nil, err
+	}
+	return d.compareAll(names, list, rows, stage)
 }
 
 func (d Data) compareAll(recordings []string, list []Against, rows Provider, stage Stage) (Report, error) {
@@ -102,16 +107,23 @@ func compare(rows *Rows, a *Against, start []time.Duration, want []float64, t To
 	case len(got) < n:
 		return Line{}, fmt.Errorf("%d values, want %d", len(got), n)
 	}
-	l := Line{Feature: a.Feature, File: a.File, Windows: n, Tolerance: t}
+	l, undefined := Line{Feature: a.Feature, File: a.File, Windows: n, Tolerance: t}, 0
 	for i := range n {
 		if start[i] < a.After || start[n-1]-start[i] < a.Before {
 			l.Windows--
+			continue
+		}
+		if math.IsNaN(got[i]) && math.IsNaN(want[i]) {
+			undefined++
 			continue
 		}
 		l.Largest = max(l.Largest, math.Abs(got[i]-want[i])) // NaN shows as NaN
 		if !t.allows(got[i], want[i]) {
 			l.Exceeded++
 		}
+	}
+	if l.Windows == undefined {
+		return l, fmt.Errorf("none of %d windows is compared, of which %d are undefined", n, undefined)
 	}
 	return l, nil
 }

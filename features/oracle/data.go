@@ -11,15 +11,29 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/wearstream/wearstream/features"
 )
 
-// Recordings are the recordings that have references.
-var Recordings = []string{"S01", "S02", "S28"}
-
 // Data says where references and recordings lie.
 type Data struct{ Oracle, Recordings string }
+
+// Names are the recordings that have references of core.v1.
+func (d Data) Names() ([]string, error) { return d.names(".basic_5s.csv") }
+
+// names are those of the files of references of one kind, in order. There is at
+// least one: to compare nothing is an error.
+func (d Data) names(suffix string) ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(d.Oracle, "*"+suffix))
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("no references *%s in %s", suffix, d.Oracle)
+	}
+	for i := range files {
+		files[i] = strings.TrimSuffix(filepath.Base(files[i]), suffix)
+	}
+	return files, err
+}
 
 // Find takes the folders from ORACLE_DIR and RECORDINGS_DIR, or else from
 // ../shared/data beside the folder of go.mod. The error says what is missing.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -13,11 +14,33 @@ import (
 )
 
 func data(t *testing.T) Data {
+	t.Helper()
 	d, err := Find()
 	if err != nil {
-		t.Skipf("the references are not here: %v", err)
+		missing(t, err)
 	}
 	return d
+}
+
+// missing ends a test whose data are not here. It fails where the comparison was asked
+// for: by naming the data, or in make oracle.
+func missing(t *testing.T, why error) {
+	t.Helper()
+	for _, name := range []string{"ORACLE_DIR", "RECORDINGS_DIR", "TEST_ORACLE_REQUIRED"} {
+		if os.Getenv(name) != "" {
+			t.Fatal(why)
+		}
+	}
+	t.Skipf("the references are not here: %v", why)
+}
+
+func names(t *testing.T, d Data) []string {
+	t.Helper()
+	all, err := d.Names()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 func TestKernels(t *testing.T) {
@@ -103,6 +126,13 @@ func TestCompareFinds(t *testing.T) {
 		}
 	}
 	want := Compute(features.Core, rec, length)
+	late := Against{Feature: "mad", Lengths: features.Lengths[:1], After: time.Minute}
+	if _, err := compare(want, &late, want.Start, want.Columns["mad"], Tolerance{}); err == nil {
+		t.Error("nothing was compared, and that passed")
+	}
+	if _, err := (Data{Oracle: t.TempDir()}).Names(); err == nil {
+		t.Error("an empty folder has references")
+	}
 	for name, c := range map[string]struct {
 		spoil      func(*Rows)
 		incomplete bool

@@ -8,8 +8,8 @@ import (
 	"github.com/wearstream/wearstream/features/pair"
 )
 
-// PairRecordings are the recordings of two wrists that have references.
-var PairRecordings = []string{"pairP", "pairP_lag3s"}
+// PairNames are the recordings of two wrists that have references.
+func (d Data) PairNames() ([]string, error) { return d.names(".pair_900s.csv") }
 
 // Pair are the references of what two wrists say, and of their own enmo.
 var Pair = pairs()
@@ -33,7 +33,11 @@ func (d Data) ComparePairs() (Report, error) {
 
 // ComparePairsOf holds rows of pairs against the references.
 func (d Data) ComparePairsOf(rows Provider, stage Stage) (Report, error) {
-	return d.compareAll(PairRecordings, Pair, rows, stage)
+	names, err := d.PairNames()
+	if err != nil {
+		return nil, err
+	}
+	return d.compareAll(names, Pair, rows, stage)
 }
 
 // Pairs computes the rows of two wrists, in windows from the first sample.

@@ -48,11 +48,11 @@ func ref() []Against {
 	}
 	for _, signal := range []string{"x", "y", "z", "vm"} {
 		list = append(list, Against{Feature: signal + "_mcr", File: "skdh_features", Column: signal + "_mean_cross_rate", Lengths: minute, Tolerance: close})
-		for id, column := range map[string]string{
-			"p_03_08": "p_0.3_0.8", "p_08_3": "p_0.8_3", "p_3_7": "p_3_7", "p_7_12": "p_7_12", "p_total": "p_total_0.3_12",
-			"dom_freq": "dom_freq", "dom_frac": "dom_power_frac", "spec_entropy": "spec_entropy",
+		for _, band := range [][2]string{ // id, column
+			{"p_03_08", "p_0.3_0.8"}, {"p_08_3", "p_0.8_3"}, {"p_3_7", "p_3_7"}, {"p_7_12", "p_7_12"}, {"p_total", "p_total_0.3_12"},
+			{"dom_freq", "dom_freq"}, {"dom_frac", "dom_power_frac"}, {"spec_entropy", "spec_entropy"},
 		} {
-			list = append(list, Against{Feature: signal + "_" + id, File: "bands", Column: signal + "_" + column, Lengths: minute, Tolerance: spectr})
+			list = append(list, Against{Feature: signal + "_" + band[0], File: "bands", Column: signal + "_" + band[1], Lengths: minute, Tolerance: spectr})
 		}
 	}
 	return list

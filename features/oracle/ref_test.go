@@ -1,6 +1,8 @@
 package oracle
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"path/filepath"
 	"slices"
@@ -12,19 +14,19 @@ import (
 
 func TestKernelsRef(t *testing.T) {
 	d := data(t)
-	hold(t, d, Recordings, Ref, d.Kernels(features.Ref))
+	hold(t, d, names(t, d), Ref, d.Kernels(features.Ref))
 }
 
 func TestKernelsOffline(t *testing.T) {
 	d := data(t)
-	hold(t, d, Recordings, Offline, d.Kernels(features.Offline))
+	hold(t, d, names(t, d), Offline, d.Kernels(features.Offline))
 }
 
 // TestKernelsCounts takes the recordings as they were given to the reference: at 30
 // Hz, rounded to three decimals.
 func TestKernelsCounts(t *testing.T) {
 	d := data(t)
-	hold(t, d, Recordings, Counts, func(recording string, length time.Duration) (*Rows, error) {
+	hold(t, d, names(t, d), Counts, func(recording string, length time.Duration) (*Rows, error) {
 		rec, err := input(filepath.Join(d.Oracle, "inputs", recording+".30hz.csv.gz"), 30_000)
 		if err != nil {
 			return nil, err
@@ -36,11 +38,17 @@ func TestKernelsCounts(t *testing.T) {
 // TestKernels100Hz is another device, at 100 Hz.
 func TestKernels100Hz(t *testing.T) {
 	d := data(t)
-	rec, err := input(filepath.Join(d.Recordings, "..", "device-samples", "geneactiv-right-wrist-100hz.csv.gz"), 100_000)
-	if err != nil {
-		t.Skipf("the device's recording is not here: %v", err)
+	const name, file = "geneactiv100hz", "geneactiv-right-wrist-100hz.csv.gz"
+	var rec *Recording
+	err := errors.New("nowhere")
+	for _, dir := range []string{d.Recordings, filepath.Join(d.Recordings, "..", "device-samples"), filepath.Join(d.Oracle, "..", "real", "device-samples")} {
+		if err != nil {
+			rec, err = input(filepath.Join(dir, file), 100_000)
+		}
 	}
-	const name = "geneactiv100hz"
+	if err != nil {
+		missing(t, fmt.Errorf("%s is neither in RECORDINGS_DIR, %s, nor in the folder device-samples beside it: %w", file, d.Recordings, err))
+	}
 	list := func(ids ...string) (list []Against) {
 		for _, all := range [][]Against{Core, Ref, Offline} {
 			for _, a := range all {
@@ -83,7 +91,7 @@ func hold(t *testing.T, d Data, recordings []string, list []Against, rows Provid
 func TestFilling(t *testing.T) {
 	const step, width, second, near = 3, 51, 32, 60 * 32
 	d := data(t)
-	for _, recording := range Recordings {
+	for _, recording := range names(t, d) {
 		rec, err := d.Recording(recording)
 		if err != nil {
 			t.Fatal(err)

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Sessions are the recordings that have references of wear: two of one device
-// with a gap of 3 h between them.
-var Sessions = []string{"compositeA_1", "compositeA_2"}
+// Sessions are the recordings that have references of wear. Those whose names differ in
+// the number after the last _ only are of one device.
+func (d Data) Sessions() ([]string, error) { return d.names(".wear_minutes.csv") }
 
 // Session reads a recording in the layout of the E4: counts of 1/64 g, and
 // temperature readings of its own rate.

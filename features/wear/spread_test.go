@@ -49,8 +49,12 @@ var readSessions = sync.OnceValues(func() (map[string]*oracle.Recording, error) 
 	if err != nil {
 		return nil, err
 	}
+	names, err := d.Sessions()
+	if err != nil {
+		return nil, err
+	}
 	all := make(map[string]*oracle.Recording)
-	for _, name := range oracle.Sessions {
+	for _, name := range names {
 		if all[name], err = d.Session(name); err != nil {
 			return nil, err
 		}
