@@ -35,8 +35,12 @@ const (
 	MaxRatio    = 7     // of the logarithm of magnitudes of one second
 )
 
-// usable says whether a side is fit to be compared. Coverage counts as rows carry it, so
-// that who has the row of a side decides as who has its samples.
-func (s *Side) usable() bool {
-	return float32(s.Coverage) >= MinCoverage && bits.OnesCount16(s.Worn) >= MinWorn
-}
+// Covered says whether a side has enough samples to be compared. Coverage counts as rows
+// carry it, so that who has the row of a side decides as who has its samples.
+func Covered(coverage float32) bool { return coverage >= MinCoverage }
+
+// Worn says whether enough minutes of a window, of which these were worn, are there to
+// compare it.
+func Worn(minutes uint16) bool { return bits.OnesCount16(minutes) >= MinWorn }
+
+func (s *Side) usable() bool { return Covered(float32(s.Coverage)) && Worn(s.Worn) }
