@@ -13,10 +13,10 @@ import (
 )
 
 // Instrument counts what is put into a store by the sink of a cell. The table of an
-// object is the topic that it lands, or features.
+// object of landing is its topic, of windows features.v1, and else that of its rows.
 func Instrument(s Store, cell string, reg prometheus.Registerer) Store {
 	return &instrumented{s, wire.TopicName(cell, ""),
-		sink.NewTables(reg, "object", wire.TopicDevice, wire.TopicQuarantine, wire.TopicFeatures)}
+		sink.NewTables(reg, "object", wire.TopicDevice, wire.TopicQuarantine, wire.TopicFeatures, tableWear, tablePairs)}
 }
 
 type instrumented struct {
@@ -29,7 +29,14 @@ func (i *instrumented) Put(ctx context.Context, key string, body []byte, sum [sh
 	err := i.Store.Put(ctx, key, body, sum, meta)
 	if err == nil {
 		rows, _ := strconv.Atoi(meta["rows"])
-		i.tables.Stored(strings.TrimPrefix(meta["topic"], i.prefix), rows, len(body))
+		table := strings.TrimPrefix(meta["topic"], i.prefix)
+		switch meta["schema"] {
+		case wire.RowsWear:
+			table = tableWear
+		case wire.RowsPairs:
+			table = tablePairs
+		}
+		i.tables.Stored(table, rows, len(body))
 	}
 	return err
 }

@@ -25,9 +25,14 @@ type table struct {
 // tables are all of them. wire.RowsSides is none: it is for pairing alone.
 var tables = []table{
 	{"features", wire.RowsWindows, true},
-	{"wear", wire.RowsWear, false},
-	{"pairs", wire.RowsPairs, false},
+	{tableWear, wire.RowsWear, false},
+	{tablePairs, wire.RowsPairs, false},
 }
+
+const (
+	tableWear  = "wear"
+	tablePairs = "pairs"
+)
 
 // tableBy is the table that is it.
 func tableBy(is func(table) bool) (table, bool) {
