@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/parquet-go/parquet-go"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wearstream/wearstream/sink/object"
 	"github.com/wearstream/wearstream/sink/object/storetest"
@@ -167,6 +169,32 @@ func TestWearAndPairs(t *testing.T) {
 		if _, there := f.Schema().Lookup("study"); there {
 			t.Errorf("%s has the column study beside its path", w.key)
 		}
+	}
+}
+
+// What is stored is counted by table.
+func TestTablesCounted(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	s := object.New(object.Instrument(newStore(t), "main", reg), "main", "v1")
+	for _, cut := range []stream.Cut{mixedCut(t), pairsCut(t), deviceCut()} {
+		write(t, s, cut)
+	}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if f.GetName() == "wearstream_sink_rows_total" && l.GetName() == "table" {
+					got[l.GetValue()] = m.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	if want := map[string]float64{"device.v1": 4, "features.v1": 1, "wear": 4, "pairs": 3, "quarantine.v1": 0}; !maps.Equal(got, want) {
+		t.Errorf("rows %v, want %v", got, want)
 	}
 }
 

@@ -40,12 +40,15 @@ func duckDB(t *testing.T, lake string) {
 	}
 	device, _ := deviceCut(200, 64)
 	windows, _ := featuresCut(t, 600)
+	minutes, pairs := wearCut(t, 300), pairsCut(t, 200)
+	minutes.Range.First, minutes.Range.Next = windows.Next, windows.Next+1
+	minutes.Records[0].Offset = windows.Next
 	refused, _ := quarantineCut()
 	later := device // the rest of a partition in a file of its own
 	later.First = device.Next - 2
 	device.Next = later.First
 	device.Records, later.Records = device.Records[:200], device.Records[200:]
-	cuts := []stream.Cut{device, later, windows, refused}
+	cuts := []stream.Cut{device, later, windows, minutes, pairs, refused}
 	inLake, inClickHouse := object.New(store, cell, "test"), clickhouse.New(conn, cell, schema, prometheus.NewRegistry())
 	for _, cut := range cuts {
 		for _, sink := range []stream.Sink{inLake, inClickHouse} {

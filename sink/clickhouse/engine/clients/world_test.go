@@ -181,13 +181,46 @@ func featuresCut(t *testing.T, n int) (cut stream.Cut, rows []string) {
 			w.Append(&row)
 		}
 	}
-	value, err := w.Encode()
+	tick := stream.Record{Headers: header(wire.HeaderKind, wire.KindTick), Value: []byte(`{"utc_us":1}`)}
+	return cutOf(wire.TopicFeatures, tick, recordOf(t, wire.RowsWindows, w)), rows
+}
+
+// recordOf is a record of rows of a type.
+func recordOf(t *testing.T, schema string, rows interface{ Encode() ([]byte, error) }) stream.Record {
+	t.Helper()
+	value, err := rows.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	tick := stream.Record{Headers: header(wire.HeaderKind, wire.KindTick), Value: []byte(`{"utc_us":1}`)}
-	return cutOf(wire.TopicFeatures, tick, stream.Record{Key: []byte("p-1"), Value: value,
-		Headers: header(wire.HeaderKind, wire.KindRows, wire.HeaderSchema, wire.RowsWindows)}), rows
+	return stream.Record{Key: []byte("p-1"), Value: value, Headers: header(wire.HeaderKind, wire.KindRows, wire.HeaderSchema, schema)}
+}
+
+// wearCut has n minutes of wear over some days.
+func wearCut(t *testing.T, n int) stream.Cut {
+	w := wire.NewWearRows()
+	for i := range n {
+		w.Append(&wire.WearRow{
+			Study: []string{"st-1", "", "01"}[i%3], Participant: "p-1", Side: "left", Thing: "watch-7", Sensor: "watch-7", Start: start.Truncate(time.Minute).Add(time.Duration(i) * 20 * time.Minute),
+			Algo: "wear@1.0.0+0123abcd", Revision: uint32(1 + i%2), Status: wire.StatusFinal, State: []string{"WEAR", "NONWEAR", "NODATA", "CHARGING", "UNKNOWN"}[i%5], By: []string{"", "choi"}[i%2],
+		})
+	}
+	return cutOf(wire.TopicFeatures, recordOf(t, wire.RowsWear, w))
+}
+
+// pairsCut has n quarters of an hour of two wrists, some of them retracted.
+func pairsCut(t *testing.T, n int) stream.Cut {
+	w := wire.NewPairRows([]string{"lag_ms"})
+	for i := range n {
+		row := wire.PairRow{
+			Study: []string{"st-1", "01"}[i%2], Participant: "p-1", SensorLeft: "watch-7", SensorRight: "watch-8", Start: start.Truncate(15 * time.Minute).Add(time.Duration(i) * 15 * time.Minute),
+			Algo: "pair.v1@1.0.0+0123abcd", Revision: 1, Status: wire.StatusFinal, CoverageLeft: 1, CoverageRight: 1 - float32(i)/900, Features: []float32{float32(i) / 7},
+		}
+		if i%4 == 0 {
+			row.Status, row.Features[0] = wire.StatusRetracted, float32(math.NaN())
+		}
+		w.Append(&row)
+	}
+	return cutOf(wire.TopicParticipants, recordOf(t, wire.RowsPairs, w))
 }
 
 func quarantineCut() (stream.Cut, []string) {

@@ -38,20 +38,28 @@ def columns(relation):
     return [c[0] for c in lake.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()]
 
 
-# Windows: every column of the table; only its place in the log is ClickHouse's alone.
+# Rows: every column of the table; only its place in the log is ClickHouse's alone.
+def rows(table, folder, partitions, whose):
+    relation = parquet(folder)
+    in_table = [r[0] for r in client.query(f"DESCRIBE TABLE {table}").result_rows if r[0] not in ("generation", "partition", "offset")]
+    in_lake = columns(relation)
+    assert set(in_table) | partitions == set(in_lake), set(in_table) ^ set(in_lake)
+    key = f"length_s, {whose}, algo, window_start, revision, study"
+    ours = {"study": "replace(study, '~unassigned', '')", "window_start": "epoch_ms(window_start)"}
+    theirs = {"window_start": "toUnixTimestamp64Milli(window_start)"} | {c: f"toString({c})" for c in ("status", "lane", "state")}
+    same(
+        table,
+        lake.execute(f"""SELECT {', '.join(ours.get(c, f'"{c}"') for c in in_table)} FROM {relation} ORDER BY {key.replace('study', ours['study'])}""").fetchall(),
+        client.query(f"SELECT {', '.join(theirs.get(c, f'`{c}`') for c in in_table)} FROM {table} FINAL ORDER BY {key}").result_rows,
+    )
+    assert lake.execute(f"SELECT count(*) FROM {relation} WHERE date <> window_start::DATE").fetchone() == (0,)
+
+
+rows("windows", "features/v1", {"window", "date"}, "sensor")
+rows("wear", "wear/v1", {"date"}, "sensor")
+rows("pairs", "pairs/v1", {"date"}, "participant, sensor_left, sensor_right")
 windows = parquet("features/v1")
-in_table = [r[0] for r in client.query("DESCRIBE TABLE windows").result_rows if r[0] not in ("generation", "partition", "offset")]
-in_lake = columns(windows)
-assert set(in_table) | {"window", "date"} == set(in_lake), set(in_table) ^ set(in_lake)
-key = "length_s, sensor, algo, window_start, revision, study"
-ours = {"study": "replace(study, '~unassigned', '')", "window_start": "epoch_ms(window_start)"}
-theirs = {"window_start": "toUnixTimestamp64Milli(window_start)", "status": "toString(status)", "lane": "toString(lane)"}
-same(
-    "windows",
-    lake.execute(f"SELECT {', '.join(ours.get(c, c) for c in in_table)} FROM {windows} ORDER BY {key.replace('study', ours['study'])}").fetchall(),
-    client.query(f"SELECT {', '.join(theirs.get(c, c) for c in in_table)} FROM windows FINAL ORDER BY {key}").result_rows,
-)
-assert lake.execute(f"""SELECT count(*) FROM {windows} WHERE "window" <> length_s || 's' OR date <> window_start::DATE""").fetchone() == (0,)
+assert lake.execute(f"""SELECT count(*) FROM {windows} WHERE "window" <> length_s || 's'""").fetchone() == (0,)
 
 # Landing, record by record: what ClickHouse has of a batch follows from key, headers
 # and payload.
