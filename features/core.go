@@ -8,7 +8,7 @@ import (
 // Core is the set core.v1: what every study gets.
 var Core = &Set{
 	Name:    "core.v1",
-	Version: "1.1.0",
+	Version: "1.2.0",
 	Features: slices.Concat(
 		xAxis,
 		yAxis,
@@ -20,6 +20,7 @@ var Core = &Set{
 		angles,
 		temperatures,
 		percentiles(time.Minute),
+		arms,
 	),
 	Parameters: map[string]any{
 		"acceleration_step_g":   1e-6,
@@ -28,6 +29,7 @@ var Core = &Set{
 		"mad_window_s":          5,
 		"jerk_gap_spacings":     1.5,
 		"percentile_type":       7,
+		"arm_deg":               30,
 		"windows_s":             []int{5, 60, 900},
 	},
 }

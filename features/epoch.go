@@ -31,6 +31,7 @@ type Epoch struct {
 	vm      magnitude
 	jerk    jerk
 	temp    temperature
+	raised  raised
 }
 
 // NewEpoch accumulates one epoch of at most 5 s, given the configured rate in
@@ -42,7 +43,7 @@ func NewEpoch(s Samples, r Readings, rate uint32) Epoch {
 
 // newEpoch takes the vector magnitudes of the samples, too.
 func newEpoch(s Samples, r Readings, rate uint32, vm []float64) Epoch {
-	return Epoch{
+	e := Epoch{
 		x:    newMoments(s.X),
 		y:    newMoments(s.Y),
 		z:    newMoments(s.Z),
@@ -50,6 +51,8 @@ func newEpoch(s Samples, r Readings, rate uint32, vm []float64) Epoch {
 		jerk: newJerk(s, rate),
 		temp: newTemperature(r),
 	}
+	e.raised = newRaised(e.x.sum, e.y.sum, e.z.sum)
+	return e
 }
 
 // Merge extends e by next, which lies later in event time. The order matters for
@@ -61,6 +64,7 @@ func (e *Epoch) Merge(next *Epoch) {
 	e.vm.merge(&next.vm)
 	e.jerk.merge(&next.jerk)
 	e.temp.merge(&next.temp)
+	e.raised.merge(&next.raised)
 }
 
 // N is the number of samples.

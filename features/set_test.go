@@ -19,15 +19,19 @@ var update = flag.Bool("update", false, "rewrite testdata")
 // TestGolden fixes every bit of every feature: the same on any processor, and in
 // any build of this version.
 func TestGolden(t *testing.T) {
+	golden(t, "core.v1.golden", fmt.Sprintf("algo %s\n%s", Core.Algo(), digests(len(Core.Features))))
+}
+
+// digests are those of the first columns, by length.
+func digests(columns int) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "algo %s\n", Core.Algo())
 	es := epochs(900, 32)
 	s, _ := wrist(900, 32)
 	for _, length := range Lengths {
 		digest := sha256.New()
 		per := int(length / EpochLength)
 		for i := 0; i < len(es); i += per {
-			out := values(merged(es[i:i+per]), s.slice(i*5*32, (i+per)*5*32), length, 32)
+			out := values(merged(es[i:i+per]), s.slice(i*5*32, (i+per)*5*32), length, 32)[:columns]
 			for k, v := range out {
 				if math.IsNaN(v) {
 					out[k] = math.NaN() // one bit pattern
@@ -37,7 +41,16 @@ func TestGolden(t *testing.T) {
 		}
 		fmt.Fprintf(&text, "%s %x\n", length, digest.Sum(nil))
 	}
-	golden(t, "core.v1.golden", text.String())
+	return text.String()
+}
+
+// TestGoldenBefore: what version 1.1.0 had, has the same bits in this one.
+func TestGoldenBefore(t *testing.T) {
+	added := len(Core.Features) - len(arms)
+	if !slices.Equal(Core.Columns()[added:], []string{"arm_up_x", "arm_up_y", "arm_up_z", "arm_down_x", "arm_down_y", "arm_down_z"}) {
+		t.Fatal("the columns that 1.1.0 has not are not the last ones")
+	}
+	golden(t, "core.v1@1.1.0.golden", digests(added))
 }
 
 // TestGoldenFused says what a compiler makes of a product and a sum where nothing
@@ -80,6 +93,9 @@ func TestColumns(t *testing.T) {
 		}
 	}
 	only := map[string][]time.Duration{"mad": Lengths[:1], "mad5_mean": Lengths[1:], "jerk_rms": {time.Minute}}
+	for _, f := range arms {
+		only[f.ID] = Lengths[1:]
+	}
 	for _, f := range Core.Features {
 		want := Lengths
 		if w, ok := only[f.ID]; ok {

@@ -73,6 +73,12 @@ def core(x, y, z, celsius):
         out["anglex_of_mean", length] = np.arctan(a / np.sqrt(b * b + c * c)) * ANGLE
         out["angley_of_mean", length] = np.arctan(b / np.sqrt(a * a + c * c)) * ANGLE
         out["anglez_of_mean", length] = np.arctan(c / np.sqrt(a * a + b * b)) * ANGLE
+        if length == EPOCH:
+            angles = [out[f"angle{k}_of_mean", EPOCH] for k in "xyz"]
+        else:
+            for k, angle in zip("xyz", angles):
+                out[f"arm_up_{k}", length] = (angle > 30).reshape(-1, length // EPOCH).mean(1)
+                out[f"arm_down_{k}", length] = (angle < -30).reshape(-1, length // EPOCH).mean(1)
         t = celsius.reshape(-1, length)
         u = (np.arange(length) - (length - 1) / 2) / 60
         out["temp_n", length] = np.full(len(t), length)

@@ -36,9 +36,10 @@ func (t tables) reference(a *Against, recording string, length time.Duration) ([
 	means := make([]float64, len(rows.Start))
 	for i := range means {
 		for _, v := range column[i*per : (i+1)*per] {
-			if a.Below == 0 {
+			switch {
+			case a.Below == 0 && a.Above == 0:
 				means[i] += v
-			} else if v < a.Below {
+			case a.Below != 0 && v < a.Below, a.Above != 0 && v > a.Above:
 				means[i]++
 			}
 		}

@@ -17,6 +17,7 @@ type Against struct {
 	MeanOf    time.Duration   // not 0: the mean of the file's values of windows so long
 	Starts    string          // with MeanOf, the file that says which windows there are; empty: File
 	Below     float64         // with MeanOf: the share of the values that are below
+	Above     float64         // or above
 	After     time.Duration   // windows that begin earlier are not compared
 	Before    time.Duration   // nor those that begin less before the end of the reference
 }
@@ -50,6 +51,12 @@ func core() []Against {
 	basic(minute, near, vm, percentiles)
 	basic(all, close, []string{"anglex", "angley", "anglez"}, []string{"of_mean"})
 	basic(all, close, []string{"temp"}, []string{"mean", "sd", "min", "max"})
+	for _, axis := range []string{"x", "y", "z"} {
+		up := Against{Feature: "arm_up_" + axis, File: "basic", Column: "angle" + axis + "_of_mean", Lengths: all[1:], Tolerance: close, MeanOf: features.EpochLength, Above: 30}
+		down := up
+		down.Feature, down.Above, down.Below = "arm_down_"+axis, 0, -30
+		list = append(list, up, down)
+	}
 	return append(list,
 		Against{Feature: "temp_n", File: "basic", Column: "temp_n", Lengths: all, Count: true},
 		Against{Feature: "temp_slope_per_min", File: "basic", Column: "temp_slope_per_min", Lengths: all, Tolerance: Tolerance{1e-9, 1e-9}},
