@@ -91,8 +91,8 @@ func (c *verifyCmd) config(ctx context.Context, e *env) (verify.Config, error) {
 }
 
 func printReport(e *env, r *verify.Report) {
-	fmt.Fprintf(e.stdout, "%d records, %d batches, %d acknowledged by the list; %d rows in %d landing objects; %d windows\n",
-		r.Records, r.Batches, r.Acked, r.Landed, r.Objects, r.Windows)
+	fmt.Fprintf(e.stdout, "%d records, %d batches, %d acknowledged by the list; %d rows in %d landing objects; %d windows, %d rows of wear, %d of pairs\n",
+		r.Records, r.Batches, r.Acked, r.Landed, r.Objects, r.Windows, r.Minutes, r.Pairs)
 	fmt.Fprintf(e.stdout, "lost %d, duplicated %d, unexplained %d\n", r.Lost, r.Duplicated, r.Unexplained)
 	for _, class := range slices.Sorted(maps.Keys(r.Explained)) {
 		fmt.Fprintf(e.stdout, "  explained: %-40s %d\n", class, r.Explained[class])

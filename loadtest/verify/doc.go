@@ -21,10 +21,11 @@
 //     every refused payload.
 //   - Repeats and conflicts: a name with other bytes, and a payload that cannot be
 //     decoded, must be in quarantine.
-//   - Feature rows: log, feature objects and windows hold the same (log, sensor,
-//     window, algo, revision), with the same bytes.
+//   - Rows of windows, minutes of wear and pairs: log, objects and table hold the
+//     same (log, sensor or participant and both sensors, window, algo, revision), with
+//     the same bytes, and the views show the latest revision once.
 //   - Windows of 5, 60 and 900 s: as many samples as there are distinct times in
-//     the batches of all logs, and the views show the latest revision once.
+//     the batches of all logs.
 //   - The list of what a replay saw acknowledged: each is in the truth.
 //
 // # Time
@@ -39,8 +40,8 @@
 //
 // # What it does not see
 //
-// It only reads. It does not compute features again, does not judge assignments,
+// It only reads. It does not compute features, wear and pairs again, does not judge assignments,
 // statuses and lanes, and cannot know what was in a log that is gone and in no
 // object, except by the list and by what ClickHouse still has of it. It keeps
-// some 300 bytes of each batch and 150 of each feature row in memory.
+// some 300 bytes of each batch and 150 of each row in memory.
 package verify

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/wearstream/wearstream/stream/wire"
 )
 
 // lengths are those of windows, in seconds. Each is a multiple of the first.
@@ -197,6 +199,9 @@ const (
 func (v *verifier) judgeWindows(t *truth, generation map[word]uint32) {
 	bySet := map[string]map[window]rowKey{live: {}}
 	for k := range v.rows {
+		if k.table.schema != wire.RowsWindows {
+			continue
+		}
 		set := setOf(k)
 		if bySet[set] == nil {
 			bySet[set] = map[window]rowKey{}

@@ -17,13 +17,25 @@ import (
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
-// readFeatures reads the feature objects of all logs.
-func (v *verifier) readFeatures(ctx context.Context) error {
+// readRows reads the objects of rows of all logs.
+func (v *verifier) readRows(ctx context.Context) error {
 	if v.ClickHouse == nil {
 		return nil
 	}
-	return v.eachObject(ctx, "features/v1", func(o *object) error {
-		rows, err := v.objectRows(o)
+	for _, t := range v.tables {
+		if err := v.readObjects(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *verifier) readObjects(ctx context.Context, t *table) error {
+	return v.eachObject(ctx, t.folder+"/v1", func(o *object) error {
+		if o.topic != t.topic {
+			return fmt.Errorf("it says that it is of %s", o.topic)
+		}
+		rows, err := t.objectRows(o)
 		if err != nil {
 			return err
 		}
@@ -32,8 +44,7 @@ func (v *verifier) readFeatures(ctx context.Context) error {
 		for i := range rows {
 			b := &rows[i]
 			b.key.log = unique.Make(o.log)
-			date := time.UnixMilli(b.key.start).UTC().Format(time.DateOnly)
-			if o.path != fmt.Sprintf("window=%ds/study=%s/date=%s/%s", b.key.length, o.folder("study"), date, o.path[strings.LastIndexByte(o.path, '/')+1:]) {
+			if o.path != t.pathOf(o, b) {
 				v.r.unexplained("%s lies in %s, where readers of its window and date do not look", b.key, o.path)
 				continue
 			}
@@ -46,6 +57,16 @@ func (v *verifier) readFeatures(ctx context.Context) error {
 	})
 }
 
+// pathOf is where an object with a row lies.
+func (t *table) pathOf(o *object, b *builder) string {
+	date := time.UnixMilli(b.key.start).UTC().Format(time.DateOnly)
+	path := fmt.Sprintf("study=%s/date=%s/%s", o.folder("study"), date, o.path[strings.LastIndexByte(o.path, '/')+1:])
+	if t.schema == wire.RowsWindows {
+		path = fmt.Sprintf("window=%ds/%s", b.key.length, path)
+	}
+	return path
+}
+
 // folder is the value of a Hive partition in the object's path, as it stands there.
 func (o *object) folder(name string) string {
 	_, rest, _ := strings.Cut(o.path, name+"=")
@@ -53,9 +74,9 @@ func (o *object) folder(name string) string {
 	return value
 }
 
-// objectRows makes the rows of a feature object. Its study is in its path, and a
-// column that it does not have is NULL.
-func (v *verifier) objectRows(o *object) ([]builder, error) {
+// objectRows makes the rows of an object. Its study is in its path, and a column
+// that it does not have is NULL.
+func (t *table) objectRows(o *object) ([]builder, error) {
 	study := ""
 	if escaped := o.folder("study"); escaped != "~unassigned" {
 		var err error
@@ -63,12 +84,12 @@ func (v *verifier) objectRows(o *object) ([]builder, error) {
 			return nil, err
 		}
 	}
-	rows := make([]builder, o.NumRows())
-	names := make([]string, 0, len(v.columns))
+	rows := t.builders(o.NumRows())
+	names := make([]string, 0, len(t.columns))
 	for _, path := range o.Schema().Columns() {
 		names = append(names, strings.Join(path, "."))
 	}
-	for _, c := range v.columns {
+	for _, c := range t.columns {
 		var err error
 		i := 0
 		take := func(value parquet.Value) {
@@ -94,25 +115,34 @@ func (v *verifier) objectRows(o *object) ([]builder, error) {
 			return nil, err
 		}
 	}
-	return rows, v.known(names)
+	return rows, t.known(names)
 }
 
-// known refuses columns that windows does not have: nothing could be compared.
-func (v *verifier) known(names []string) error {
+func (t *table) builders(n int64) []builder {
+	rows := make([]builder, n)
+	for i := range rows {
+		rows[i].key.table = t
+	}
+	return rows
+}
+
+// known refuses columns that the table does not have: nothing could be compared.
+func (t *table) known(names []string) error {
 	for _, n := range names {
-		if !slices.ContainsFunc(v.columns, func(c column) bool { return c.name == n }) {
-			return fmt.Errorf("windows has no column %q", n)
+		if !slices.ContainsFunc(t.columns, func(c column) bool { return c.name == n }) {
+			return fmt.Errorf("%s has no column %q", t.name, n)
 		}
 	}
 	return nil
 }
 
-// loggedRows takes a committed record of features.v1.
+// loggedRows takes a committed record of a topic of rows.
 func (v *verifier) loggedRows(p *partition, r *kgo.Record) error {
 	m := &message{offset: r.Offset, appended: r.Timestamp, headers: headers(r)}
 	rec := m.record(p, nil)
 	p.records[r.Offset] = rec
-	if v.ClickHouse == nil || m.headers[wire.HeaderSchema] != wire.RowsWindows {
+	at := slices.IndexFunc(v.tables, func(t *table) bool { return t.schema == m.headers[wire.HeaderSchema] })
+	if v.ClickHouse == nil || at < 0 {
 		return nil
 	}
 	batches, err := wire.DecodeRows(r.Value)
@@ -121,7 +151,7 @@ func (v *verifier) loggedRows(p *partition, r *kgo.Record) error {
 		return nil
 	}
 	for _, b := range batches {
-		rows, err := v.batchRows(b)
+		rows, err := v.tables[at].batchRows(b)
 		b.Release()
 		if err != nil {
 			v.r.unexplained("cannot read offset %d of %s: %v", r.Offset, p, err)
@@ -139,13 +169,13 @@ func (v *verifier) loggedRows(p *partition, r *kgo.Record) error {
 }
 
 // batchRows makes the rows of an Arrow record.
-func (v *verifier) batchRows(b arrow.Record) ([]builder, error) {
-	rows := make([]builder, b.NumRows())
+func (t *table) batchRows(b arrow.Record) ([]builder, error) {
+	rows := t.builders(b.NumRows())
 	var names []string
 	for _, f := range b.Schema().Fields() {
 		names = append(names, f.Name)
 	}
-	for _, c := range v.columns {
+	for _, c := range t.columns {
 		at := slices.Index(names, c.name)
 		for i := range rows {
 			value := parquet.NullValue()
@@ -166,5 +196,5 @@ func (v *verifier) batchRows(b arrow.Record) ([]builder, error) {
 			}
 		}
 	}
-	return rows, v.known(names)
+	return rows, t.known(names)
 }

@@ -18,8 +18,8 @@ import (
 // what it was told once.
 const embeddedCluster = "wearstream"
 
-// readLog reads the present log up to where it ends now. The ends of the features
-// are asked for first: rows below them come from records below the others.
+// readLog reads the present log up to where it ends now. The ends of what is made
+// of others are asked for first: rows below them come from records below the others.
 func (v *verifier) readLog(ctx context.Context) error {
 	cl, err := kgo.NewClient(v.Kafka...)
 	if err != nil {
@@ -28,7 +28,7 @@ func (v *verifier) readLog(ctx context.Context) error {
 	defer cl.Close()
 	adm := kadm.NewClient(cl)
 	var all []*partition
-	for _, short := range append([]string{wire.TopicFeatures}, topics...) {
+	for _, short := range slices.Concat(rowTopics, topics) {
 		ps, err := v.bounds(ctx, adm, short)
 		if err != nil {
 			return err
@@ -139,7 +139,7 @@ func (v *verifier) readPartition(ctx context.Context, p *partition) error {
 			p.lacking = append(p.lacking, span{"", next, p.end})
 		}
 	}
-	if p.topic != wire.TopicFeatures {
+	if !slices.Contains(rowTopics, p.topic) {
 		v.r.explain(ClassControl, markers+aborted)
 	}
 	return nil
@@ -188,7 +188,7 @@ func (v *verifier) scan(ctx context.Context, p *partition, level kgo.IsolationLe
 
 // logged takes a committed record. Where landing has it too, the log is believed.
 func (v *verifier) logged(p *partition, r *kgo.Record) error {
-	if p.topic == wire.TopicFeatures {
+	if slices.Contains(rowTopics, p.topic) {
 		return v.loggedRows(p, r)
 	}
 	m := &message{offset: r.Offset, appended: r.Timestamp, key: text(r.Key), headers: headers(r), payload: r.Value}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -115,9 +116,9 @@ func (o *object) describe(cell string) (err error) {
 }
 
 // proper is the path that belongs to what the object says of itself. The folder
-// of a feature object follows from its rows instead.
+// of an object of rows follows from its rows instead.
 func (o *object) proper() string {
-	if o.topic == wire.TopicFeatures {
+	if slices.Contains(rowTopics, o.topic) {
 		return fmt.Sprintf("%s%s-%04d-%020d.parquet", o.path[:strings.LastIndexByte(o.path, '/')+1], o.log, o.partition, o.first)
 	}
 	return fmt.Sprintf("topic=%s/log=%s/partition=%d/%020d.parquet", o.topic, o.log, o.partition, o.first)

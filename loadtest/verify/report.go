@@ -20,7 +20,9 @@ type Report struct {
 	Acked       int            `json:"acked"`   // whole lines of the acked file
 	Landed      int            `json:"landed"`  // rows in landing
 	Objects     int            `json:"objects"` // objects in landing
-	Rows        int            `json:"rows"`    // distinct revisions of windows
+	Rows        int            `json:"rows"`    // distinct revisions of windows,
+	Minutes     int            `json:"minutes"` // of minutes of wear
+	Pairs       int            `json:"pairs"`   // and of pairs
 	Windows     int            `json:"windows"` // windows of 5, 60 and 900 s held against the samples
 	Lost        int            `json:"lost"`
 	Duplicated  int            `json:"duplicated"`

@@ -7,13 +7,16 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 	"unique"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/wearstream/wearstream/stream/wire"
 )
 
-// window names a window of a sensor.
+// window names a window of a sensor, or of a participant's two.
 type window struct {
 	sensor word
 	start  int64  // ms
@@ -28,21 +31,47 @@ func (w window) compare(o window) int {
 	return cmp.Or(cmp.Compare(w.sensor.Value(), o.sensor.Value()), cmp.Compare(w.length, o.length), cmp.Compare(w.start, o.start))
 }
 
-// rowKey names a feature row: a revision of a window by one algorithm, in one log.
+// table is a kind of rows that a processor makes.
+type table struct {
+	name    string   // in ClickHouse
+	folder  string   // of its objects; its views begin so
+	schema  string   // HeaderSchema of its records
+	topic   string   // of these
+	whose   []string // columns that say whose window a row is of
+	lengths []uint32 // of its views, in seconds
+	columns []column
+}
+
+func newTables() []*table {
+	return []*table{
+		{name: "windows", folder: "features", schema: wire.RowsWindows, topic: wire.TopicFeatures, whose: []string{"sensor"}, lengths: lengths},
+		{name: "wear", folder: "wear", schema: wire.RowsWear, topic: wire.TopicFeatures, whose: []string{"sensor"}, lengths: []uint32{60}},
+		{name: "pairs", folder: "pairs", schema: wire.RowsPairs, topic: wire.TopicParticipants, whose: []string{"study", "participant", "sensor_left", "sensor_right"}, lengths: []uint32{900}},
+	}
+}
+
+// rowTopics are the topics of tables.
+var rowTopics = []string{wire.TopicParticipants, wire.TopicFeatures}
+
+// objects is what messages call them.
+func (t *table) objects() string { return strings.TrimSuffix(t.folder, "s") + " objects" }
+
+// rowKey names a row: a revision of a window by one algorithm, in one log.
 type rowKey struct {
+	table *table
 	window
 	revision  uint32
-	algo, log word // the log of features.v1
+	algo, log word // the log of its topic
 }
 
 func (k rowKey) String() string { return fmt.Sprintf("revision %d of %s", k.revision, k.window) }
 
 func (k rowKey) compare(o rowKey) int {
-	return cmp.Or(k.window.compare(o.window), cmp.Compare(k.algo.Value(), o.algo.Value()),
+	return cmp.Or(cmp.Compare(k.table.topic, o.table.topic), cmp.Compare(k.table.name, o.table.name), k.window.compare(o.window), cmp.Compare(k.algo.Value(), o.algo.Value()),
 		cmp.Compare(k.log.Value(), o.log.Value()), cmp.Compare(k.revision, o.revision))
 }
 
-// row is where a feature row was found.
+// row is where a row was found.
 type row struct {
 	sum     digest     // of its bytes: all columns, as ClickHouse writes them in RowBinary
 	first   *record    // that holds it in the present log
@@ -53,7 +82,7 @@ type row struct {
 	table   bool       // and whether it is in the table
 	told    bool       // that its copies differ
 	status  byte       // first letter
-	n       uint32     // samples
+	n       uint32     // samples, of windows
 }
 
 // see takes a copy of a row.
@@ -75,18 +104,19 @@ func (s *row) compare(v *verifier, k rowKey, sum digest, where string) {
 	}
 }
 
-// judgeRows holds together what was found of the feature rows.
+// judgeRows holds together what was found of the rows.
 func (v *verifier) judgeRows() {
-	v.r.Rows = len(v.rows)
+	counts := map[string]*int{wire.RowsWindows: &v.r.Rows, wire.RowsWear: &v.r.Minutes, wire.RowsPairs: &v.r.Pairs}
 	for _, k := range slices.SortedFunc(maps.Keys(v.rows), rowKey.compare) {
 		s := v.rows[k]
+		*counts[k.table.schema]++
 		copies := int(max(s.logged, s.objects))
 		if s.objects > 0 && s.at.present && s.from >= s.at.start {
 			switch { // all of its copies must be in the log as well
 			case s.logged == 0:
-				v.r.unexplained("%s is in feature objects and not in the log", k)
+				v.r.unexplained("%s is in %s and not in the log", k, k.table.objects())
 			case s.objects > s.logged:
-				v.r.doubled(int(s.objects-s.logged), "%s is %d times in feature objects and %d times in the log", k, s.objects, s.logged)
+				v.r.doubled(int(s.objects-s.logged), "%s is %d times in %s and %d times in the log", k, s.objects, k.table.objects(), s.logged)
 				copies = int(s.logged)
 			}
 		}
@@ -96,8 +126,8 @@ func (v *verifier) judgeRows() {
 		case copies > 1:
 			v.r.doubled(copies-1, "%s is %d times in the log", k, copies)
 		}
-		v.arrived(k, s, s.objects > 0, "feature objects", v.Due.Landing)
-		v.arrived(k, s, s.table, "windows", v.Due.Tables)
+		v.arrived(k, s, s.objects > 0, k.table.objects(), v.Due.Landing)
+		v.arrived(k, s, s.table, k.table.name, v.Due.Tables)
 	}
 }
 
@@ -113,10 +143,11 @@ func (v *verifier) arrived(k rowKey, s *row, there bool, where string, due time.
 	}
 }
 
-// column is a column of windows, of which a row is made.
+// column is a column of a table, of which a row is made.
 type column struct {
-	name string
-	kind kind
+	name  string
+	kind  kind
+	whose bool // it says whose window a row is of
 }
 
 type kind byte
@@ -170,9 +201,14 @@ func (b *builder) add(c column, v parquet.Value) error {
 
 // name notes what names the row, and what it says of its window.
 func (b *builder) name(c column, v parquet.Value) {
+	if c.whose {
+		whose := string(v.ByteArray())
+		if b.key.sensor != (word{}) {
+			whose = b.key.sensor.Value() + " " + whose
+		}
+		b.key.sensor = unique.Make(whose)
+	}
 	switch c.name {
-	case "sensor":
-		b.key.sensor = unique.Make(string(v.ByteArray()))
 	case "algo":
 		b.key.algo = unique.Make(string(v.ByteArray()))
 	case "window_start":

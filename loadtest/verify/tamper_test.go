@@ -50,6 +50,10 @@ type tampering struct {
 func run(t *testing.T, all []tampering) {
 	w := newWorld(t)
 	w.fill()
+	w.suffers(t, all)
+}
+
+func (w *world) suffers(t *testing.T, all []tampering) {
 	objects := w.objects
 	for _, table := range tables {
 		w.exec("CREATE TABLE kept_%s AS %s", table, table)
@@ -71,7 +75,7 @@ func run(t *testing.T, all []tampering) {
 	}
 }
 
-var tables = []string{"batches_all", "quarantine_all", "windows"}
+var tables = []string{"batches_all", "quarantine_all", "windows", "wear", "pairs"}
 
 // restore puts the tables back.
 func (w *world) restore() {

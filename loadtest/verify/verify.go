@@ -41,7 +41,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	}
 	v := &verifier{
 		Config: cfg, r: &Report{Explained: map[string]int{}, Findings: []string{}},
-		partitions: map[place]*partition{}, rows: map[rowKey]*row{},
+		partitions: map[place]*partition{}, tables: newTables(), rows: map[rowKey]*row{},
 	}
 	var err error
 	if v.store, err = openStore(ctx, cfg.Objects); err != nil {
@@ -52,7 +52,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{v.readColumns, v.readLanding, v.readFeatures, v.readLog} {
+	for _, step := range []func(context.Context) error{v.readColumns, v.readLanding, v.readRows, v.readLog} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -64,7 +64,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if cfg.ClickHouse == nil {
 		return v.r, nil
 	}
-	for _, step := range []func(context.Context, *truth) error{v.compareBatches, v.compareQuarantine, v.compareWindows} {
+	for _, step := range []func(context.Context, *truth) error{v.compareBatches, v.compareQuarantine, v.compareRows} {
 		if err := step(ctx, t); err != nil {
 			return nil, err
 		}
@@ -77,9 +77,9 @@ type verifier struct {
 	Config
 	r          *Report
 	store      store
-	partitions map[place]*partition // device, quarantine and features, of all logs
-	columns    []column             // of windows
-	rows       map[rowKey]*row      // feature rows
+	partitions map[place]*partition // device, quarantine, features and participants, of all logs
+	tables     []*table             // of rows
+	rows       map[rowKey]*row      // of all tables
 	embedded   bool                 // the log is the embedded one
 	stalled    bool                 // a note says that the log stands still
 }

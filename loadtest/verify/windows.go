@@ -14,15 +14,24 @@ import (
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
-// readColumns asks which columns a feature row has. Its place in the log is no
-// part of it.
+// readColumns asks which columns rows have. Their place in the log is no part of
+// them.
 func (v *verifier) readColumns(ctx context.Context) error {
 	if v.ClickHouse == nil {
 		return nil
 	}
-	sql := `SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = 'windows'
+	for _, t := range v.tables {
+		if err := v.readColumnsOf(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *verifier) readColumnsOf(ctx context.Context, t *table) error {
+	sql := `SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = '` + t.name + `'
 		AND name NOT IN ('generation', 'partition', 'offset') ORDER BY position`
-	return v.query(ctx, "columns of windows", sql, func(rows driver.Rows) error {
+	return v.query(ctx, "columns of "+t.name, sql, func(rows driver.Rows) error {
 		var c column
 		var kind string
 		if err := rows.Scan(&c.name, &kind); err != nil {
@@ -42,15 +51,16 @@ func (v *verifier) readColumns(ctx context.Context) error {
 		default:
 			return fmt.Errorf("column %q is %s, which this version does not compare", c.name, kind)
 		}
-		v.columns = append(v.columns, c)
+		c.whose = slices.Contains(t.whose, c.name)
+		t.columns = append(t.columns, c)
 		return nil
 	})
 }
 
 // rowBytes is the SQL of a row's bytes.
-func (v *verifier) rowBytes() string {
+func (t *table) rowBytes() string {
 	var list []string
-	for _, c := range v.columns {
+	for _, c := range t.columns {
 		name := "`" + c.name + "`"
 		if c.kind == kindText {
 			name = "toString(" + name + ")" // of an enumeration the word
@@ -60,70 +70,80 @@ func (v *verifier) rowBytes() string {
 	return "formatRow('RowBinary', " + strings.Join(list, ", ") + ")"
 }
 
-// compareWindows holds windows against the other copies of its rows, the views
-// against windows, and the last rows against the samples.
-func (v *verifier) compareWindows(ctx context.Context, t *truth) error {
-	logs, err := v.generations(ctx)
+// compareRows holds the tables against the other copies of their rows, the views
+// against the tables, and the last rows of windows against the samples.
+func (v *verifier) compareRows(ctx context.Context, t *truth) error {
+	logs, generation, err := v.generations(ctx)
 	if err != nil {
 		return err
 	}
-	if err := v.readWindows(ctx, logs); err != nil {
-		return err
+	for _, table := range v.tables {
+		if err := v.readTable(ctx, table, logs); err != nil {
+			return err
+		}
 	}
 	v.judgeRows()
-	generation := map[word]uint32{}
-	for g, log := range logs {
-		generation[unique.Make(log)] = g
-	}
-	for _, seconds := range lengths {
-		if err := v.compareView(ctx, seconds, generation); err != nil {
-			return err
+	for _, table := range v.tables {
+		for _, seconds := range table.lengths {
+			if err := v.compareView(ctx, table, seconds, generation); err != nil {
+				return err
+			}
 		}
 	}
 	v.judgeWindows(t, generation)
 	return nil
 }
 
-// generations are the logs of features.v1 by their number.
-func (v *verifier) generations(ctx context.Context) (map[uint32]string, error) {
-	logs := map[uint32]string{}
-	return logs, v.query(ctx, "logs", "SELECT topic, log_id, generation FROM logs", func(rows driver.Rows) error {
+// numbered is a log by the number that ClickHouse has for it among those of a topic.
+type numbered struct {
+	topic      string // short name
+	generation uint32
+}
+
+// generations are the logs by their numbers, and their numbers.
+func (v *verifier) generations(ctx context.Context) (logs map[numbered]string, generation map[word]uint32, err error) {
+	logs, generation = map[numbered]string{}, map[word]uint32{}
+	return logs, generation, v.query(ctx, "logs", "SELECT topic, log_id, generation FROM logs", func(rows driver.Rows) error {
 		var topic, log string
-		var generation uint32
-		err := rows.Scan(&topic, &log, &generation)
-		if topic == wire.TopicName(v.Cell, wire.TopicFeatures) {
-			logs[generation] = log
-		}
+		var g uint32
+		err := rows.Scan(&topic, &log, &g)
+		logs[numbered{strings.TrimPrefix(topic, wire.TopicName(v.Cell, "")), g}] = log
+		generation[unique.Make(log)] = g
 		return err
 	})
 }
 
-// readWindows reads every row of windows. One that neither the log nor an object
-// has is a finding.
-func (v *verifier) readWindows(ctx context.Context, logs map[uint32]string) error {
-	sql := `SELECT sensor, toUnixTimestamp64Milli(window_start), length_s, algo, revision,
-		generation, partition, offset, SHA256(` + v.rowBytes() + `) FROM windows`
-	return v.query(ctx, "windows", sql, func(rows driver.Rows) error {
-		var k rowKey
+// whoseSQL is what says whose window a row is of.
+func (t *table) whoseSQL() string {
+	return "arrayStringConcat([toString(" + strings.Join(t.whose, "), toString(") + ")], ' ')"
+}
+
+// readTable reads every row of a table. One that neither the log nor an object has is
+// a finding.
+func (v *verifier) readTable(ctx context.Context, t *table, logs map[numbered]string) error {
+	sql := `SELECT ` + t.whoseSQL() + `, toUnixTimestamp64Milli(window_start), length_s, algo, revision,
+		generation, partition, offset, SHA256(` + t.rowBytes() + `) FROM ` + t.name
+	return v.query(ctx, t.name, sql, func(rows driver.Rows) error {
+		k := rowKey{table: t}
 		var o origin
 		var generation uint32
 		var sensor, algo, sum string
 		if err := rows.Scan(&sensor, &k.start, &k.length, &algo, &k.revision, &generation, &o.partition, &o.offset, &sum); err != nil {
 			return err
 		}
-		o.log = logs[generation]
+		o.log = logs[numbered{t.topic, generation}]
 		k.sensor, k.algo, k.log = unique.Make(sensor), unique.Make(algo), unique.Make(o.log)
-		at := o.place(wire.TopicFeatures)
+		at := o.place(t.topic)
 		p, s := v.partitions[at], v.rows[k]
 		switch {
 		case v.beyond(at, o.offset):
 		case s != nil:
 			s.table = true
-			s.compare(v, k, digest([]byte(sum[:16])), "windows")
+			s.compare(v, k, digest([]byte(sum[:16])), t.name)
 		case p != nil && p.present && o.offset >= p.start:
-			v.r.unexplained("%s is in windows and neither in the log nor in feature objects", k)
+			v.r.unexplained("%s is in %s and neither in the log nor in %s", k, t.name, t.objects())
 		default:
-			v.r.lost(1, "%s is in windows and not in feature objects, and the log no longer has it", k)
+			v.r.lost(1, "%s is in %s and not in %s, and the log no longer has it", k, t.name, t.objects())
 		}
 		return nil
 	})
@@ -139,19 +159,22 @@ func (k byAlgo) compare(o byAlgo) int {
 	return cmp.Or(k.window.compare(o.window), cmp.Compare(k.algo.Value(), o.algo.Value()))
 }
 
-// compareView holds the view of a length against the last revisions in windows.
+// compareView holds the view of a length against the last revisions in its table.
 // It is read later and may know newer ones.
-func (v *verifier) compareView(ctx context.Context, seconds uint32, generation map[word]uint32) error {
-	view := fmt.Sprintf("features_%ds", seconds)
+func (v *verifier) compareView(ctx context.Context, t *table, seconds uint32, generation map[word]uint32) error {
+	view, n := fmt.Sprintf("%s_%ds", t.folder, seconds), "n"
+	if t.schema != wire.RowsWindows {
+		n = "toUInt32(0)" // only windows count samples
+	}
 	last := map[byAlgo]rowKey{}
 	for k, s := range v.rows {
 		key := byAlgo{k.window, k.algo}
-		if have, ok := last[key]; k.length == seconds && s.table && (!ok || have.before(k, generation)) {
+		if have, ok := last[key]; k.table == t && k.length == seconds && s.table && (!ok || have.before(k, generation)) {
 			last[key] = k
 		}
 	}
 	shown := map[byAlgo]bool{}
-	sql := "SELECT sensor, toUnixTimestamp64Milli(window_start), algo, revision, n FROM " + view
+	sql := "SELECT " + t.whoseSQL() + ", toUnixTimestamp64Milli(window_start), algo, revision, " + n + " FROM " + view
 	err := v.query(ctx, view, sql, func(rows driver.Rows) error {
 		var sensor, algo string
 		var start int64
@@ -162,7 +185,7 @@ func (v *verifier) compareView(ctx context.Context, seconds uint32, generation m
 		key := byAlgo{window{unique.Make(sensor), start, seconds}, unique.Make(algo)}
 		k, ok := last[key]
 		switch {
-		case !ok: // newer than what was read of windows, or told
+		case !ok: // newer than what was read of the table, or told
 		case shown[key]:
 			v.r.doubled(1, "%s is more than once in %s", key.window, view)
 		case revision < k.revision || revision == k.revision && n != v.rows[k].n:
@@ -176,7 +199,7 @@ func (v *verifier) compareView(ctx context.Context, seconds uint32, generation m
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(last), byAlgo.compare) {
 		if !shown[key] && v.rows[last[key]].status != retracted {
-			v.r.lost(1, "%s is in windows and not in %s", key.window, view)
+			v.r.lost(1, "%s is in %s and not in %s", key.window, t.name, view)
 		}
 	}
 	return nil

@@ -235,7 +235,7 @@ func (w *world) cuts(topic string) (all []stream.Cut) {
 // sink stores what is new in the logs.
 func (w *world) sink() {
 	w.t.Helper()
-	for _, topic := range []string{wire.TopicDevice, wire.TopicQuarantine, wire.TopicFeatures} {
+	for _, topic := range []string{wire.TopicDevice, wire.TopicQuarantine, wire.TopicFeatures, wire.TopicParticipants} {
 		for _, cut := range w.cuts(topic) {
 			w.write(w.folder, cut)
 			w.write(w.tables, cut)
