@@ -29,6 +29,7 @@ type cli struct {
 	Gateway     gatewayCmd     `cmd:"" group:"part" help:"Take what devices publish and write it to the log."`
 	Bridge      bridgeCmd      `cmd:"" group:"part" help:"Take what devices publish from an existing MQTT broker."`
 	Process     processCmd     `cmd:"" group:"part" help:"Compute windows of features from the log."`
+	Adhere      adhereCmd      `cmd:"" group:"part" help:"Follow participants: pairs of both wrists."`
 	Sink        sinkCmd        `cmd:"" group:"part" help:"Land the log in objects or ClickHouse."`
 	Score       scoreCmd       `cmd:"" group:"part" help:"Ask a model of your own about windows, and store what it answers."`
 	Engine      engineCmd      `cmd:"" group:"part" help:"Run the embedded ClickHouse; up starts it by itself."`

@@ -28,6 +28,9 @@ type processFlags struct {
 	Sets             []string `name:"sets" default:"core.v1,ref.v1" enum:"core.v1,ref.v1" help:"Feature sets: core.v1, and ref.v1 for comparisons with the field's reference implementations, whose windows are final 20 minutes later at most."`
 }
 
+// Validate reports all that is wrong, each with its flag.
+func (c processFlags) Validate() error { return c.Check("process") }
+
 func (c processFlags) sets() (sets []*features.Set, err error) {
 	for _, name := range c.Sets {
 		set := features.ByName(name)

@@ -23,7 +23,7 @@ func TestServices(t *testing.T) {
 	}
 	defer broker.Close()
 	w := newWorld(t, dir, "main", strings.Join(broker.Addrs(), ","), filepath.Join(dir, "objects"))
-	replicas := []*service{w.process("p1"), w.object("o1"), w.tables("c1")}
+	replicas := []*service{w.process("p1"), w.adhere("a1"), w.object("o1"), w.tables("c1")}
 
 	device, acked := filepath.Join(dir, "w1"), filepath.Join(dir, "acked.jsonl")
 	if _, code := runProgram(t, "certs", "device", "w1", "--data", w.at.Data, "--out", device); code != 0 {

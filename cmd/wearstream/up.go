@@ -29,6 +29,7 @@ type upCmd struct {
 	KafkaListen string          `name:"kafka.listen" default:"127.0.0.1:9092" help:"Address of the embedded log, while no brokers are given. Port 0 takes a free one."`
 	MQTT        gatewayFlags    `embed:"" prefix:"mqtt."`
 	Process     processFlags    `embed:"" prefix:"process."`
+	Adhere      adhereFlags     `embed:"" prefix:"adhere." set:"commit_interval=1s"`
 	Objects     objectsConfig   `embed:""`
 	ClickHouse  clickhouseFlags `embed:"" prefix:"clickhouse."`
 	Tables      tablesConfig    `embed:""`
@@ -100,6 +101,10 @@ func (c *upCmd) serve(ctx context.Context, s *site, at *endpoints, child *engine
 	if err != nil {
 		return err
 	}
+	adhere, err := s.adhere(c.Adhere)
+	if err != nil {
+		return err
+	}
 	objects, err := s.objectSink(c.Objects)
 	if err != nil {
 		return err
@@ -114,7 +119,7 @@ func (c *upCmd) serve(ctx context.Context, s *site, at *endpoints, child *engine
 		return usage(err)
 	}
 	at.Admin, at.Objects = admin, fileURL(c.Objects.Objects)
-	parts := []func(context.Context) error{serveAdmin, g.Run, process.Run, objects.Run, tables.Run, func(ctx context.Context) error {
+	parts := []func(context.Context) error{serveAdmin, g.Run, process.Run, adhere.Run, objects.Run, tables.Run, func(ctx context.Context) error {
 		if at.MQTT, err = g.Addr(ctx); err != nil {
 			return err
 		}

@@ -77,10 +77,14 @@ func freeAddr(t testing.TB) string {
 	return ln.Addr().String()
 }
 
-// process, object and tables start a replica of this name.
+// process, adhere, object and tables start a replica of this name.
 
 func (w *world) process(instance string, flags ...string) *service {
 	return w.replica(instance, slices.Concat([]string{"process", "--process.session_timeout", sessionTimeout.String()}, flags)...)
+}
+
+func (w *world) adhere(instance string, flags ...string) *service {
+	return w.replica(instance, slices.Concat([]string{"adhere", "--adhere.session_timeout", sessionTimeout.String()}, flags)...)
 }
 
 func (w *world) object(instance string, flags ...string) *service {

@@ -11,6 +11,7 @@ import (
 func TestConfig(t *testing.T) {
 	var c struct {
 		Process Config `embed:"" prefix:"process."`
+		Slow    Config `embed:"" prefix:"slow." set:"commit_interval=1s"`
 	}
 	parser, err := kong.New(&c)
 	if err != nil {
@@ -19,15 +20,15 @@ func TestConfig(t *testing.T) {
 	if _, err := parser.Parse(nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Process.Validate(); err != nil {
+	if err := c.Process.Check("process"); err != nil {
 		t.Errorf("defaults: %v", err)
 	}
-	if c.Process.CommitInterval != 300*time.Millisecond || c.Process.SessionTimeout != 10*time.Second || c.Process.Slots != 1 {
-		t.Errorf("defaults: %+v", c.Process)
+	if c.Process.CommitInterval != 300*time.Millisecond || c.Process.SessionTimeout != 10*time.Second || c.Process.Slots != 1 || c.Slow.CommitInterval != time.Second {
+		t.Errorf("defaults: %+v", c)
 	}
-	err = Config{}.Validate()
+	err = Config{}.Check("slow")
 	for _, flag := range []string{"commit_interval", "slots", "session_timeout", "max_records", "max_bytes"} {
-		if err == nil || !strings.Contains(err.Error(), "--process."+flag+": ") {
+		if err == nil || !strings.Contains(err.Error(), "--slow."+flag+": ") {
 			t.Errorf("%s is not named in %v", flag, err)
 		}
 	}

@@ -29,9 +29,8 @@ func newMetrics(reg prometheus.Registerer, p *Processor) *metrics {
 			Help: "Input records whose effects are committed.",
 		}),
 		transactions: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name:        "wearstream_kafka_transactions_total",
-			Help:        "Transactions, by result. Aborted: partitions were taken away; fenced: the session broke and its successor ended what it left open.",
-			ConstLabels: prometheus.Labels{"service": p.deps.Group},
+			Name: "wearstream_kafka_transactions_total",
+			Help: "Transactions, by result. Aborted: partitions were taken away; fenced: the session broke and its successor ended what it left open.",
 		}, []string{"result"}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "wearstream_process_transaction_duration_seconds",
@@ -55,7 +54,7 @@ func newMetrics(reg prometheus.Registerer, p *Processor) *metrics {
 	for _, r := range []string{resultCommitted, resultAborted, resultFenced} {
 		m.transactions.WithLabelValues(r)
 	}
-	reg.MustRegister(m.records, m.transactions, m.seconds, m.restores, m.rebuilds, m.broken,
+	prometheus.WrapRegistererWith(prometheus.Labels{"service": p.deps.Group}, reg).MustRegister(m.records, m.transactions, m.seconds, m.restores, m.rebuilds, m.broken,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "wearstream_process_halted_partitions",
 			Help: "Partitions that halted because state and committed offset do not belong together.",
