@@ -9,11 +9,12 @@ func BenchmarkEpoch(b *testing.B) {
 	s, r := wrist(5, 50)
 	var sink Epoch
 	b.ReportAllocs()
+	before := cpuTime()
 	for b.Loop() {
 		sink = NewEpoch(s, r, milli(50))
 	}
 	_ = sink
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(s.X)), "ns/sample")
+	perSample(b, before, len(s.X))
 }
 
 // BenchmarkWindows is everything that a minute of 50 Hz costs: 12 epochs with
@@ -35,8 +36,9 @@ func BenchmarkWindows(b *testing.B) {
 	}
 	run() // memory that is used again
 	b.ReportAllocs()
+	before := cpuTime()
 	for b.Loop() {
 		run()
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(s.X)), "ns/sample")
+	perSample(b, before, len(s.X))
 }

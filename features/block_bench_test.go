@@ -33,12 +33,17 @@ func benchmarkBlock(b *testing.B, set *Set) {
 	for b.Loop() {
 		run()
 	}
-	cpu := cpuTime() - before
+	perSample(b, before, blocks*900*rate)
 	if windows == 0 {
 		b.Fatal("no windows")
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(blocks*900*rate), "ns/sample")
-	b.ReportMetric(float64(cpu.Nanoseconds())/float64(b.N)/(blocks*900*rate), "cpu-ns/sample")
+}
+
+// perSample reports what a round of n samples took of the clock and of processors.
+func perSample(b *testing.B, before time.Duration, n int) {
+	cpu, all := cpuTime()-before, float64(b.N*n)
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/all, "ns/sample")
+	b.ReportMetric(float64(cpu.Nanoseconds())/all, "cpu-ns/sample")
 }
 
 // cpuTime is what the process has used of all processors.

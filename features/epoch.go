@@ -1,6 +1,9 @@
 package features
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // EpochLength is the longest interval that NewEpoch takes.
 const EpochLength = 5 * time.Second
@@ -38,21 +41,25 @@ type Epoch struct {
 // millihertz. Both inputs may be empty.
 func NewEpoch(s Samples, r Readings, rate uint32) Epoch {
 	var memory [512]float64 // enough to 102 Hz
-	return newEpoch(s, r, rate, roots(memory[:], s))
+	e, _ := newEpoch(s, r, rate, memory[:])
+	return e
 }
 
-// newEpoch takes the vector magnitudes of the samples, too.
-func newEpoch(s Samples, r Readings, rate uint32, vm []float64) Epoch {
+// newEpoch answers the vector magnitudes of the samples, too, in the memory given if
+// that is enough.
+func newEpoch(s Samples, r Readings, rate uint32, memory []float64) (Epoch, []float64) {
+	n := len(s.X)
+	vm := slices.Grow(memory[:0], n)[:n]
 	e := Epoch{
 		x:    newMoments(s.X),
 		y:    newMoments(s.Y),
 		z:    newMoments(s.Z),
 		vm:   newMagnitude(s, vm),
-		jerk: newJerk(s, rate),
 		temp: newTemperature(r),
 	}
 	e.raised = newRaised(e.x.sum, e.y.sum, e.z.sum)
-	return e
+	e.jerk = newJerk(s, rate, max(e.x.span(), e.y.span(), e.z.span()))
+	return e, vm
 }
 
 // Merge extends e by next, which lies later in event time. The order matters for

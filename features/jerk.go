@@ -23,23 +23,48 @@ type point struct {
 	x, y, z int32
 }
 
-func newJerk(s Samples, rate uint32) jerk {
+// newJerk takes the most that two samples differ by along an axis, too.
+func newJerk(s Samples, rate uint32, far uint64) jerk {
 	n := len(s.T)
 	if n == 0 {
 		return jerk{}
 	}
-	j := jerk{some: true, first: s.at(0)}
+	j := jerk{some: true, first: s.at(0), last: s.at(n - 1)}
 	if rate > 0 {
 		j.limit = 1_500_000_000_000 / int64(rate)
 	}
-	for i := 1; i < n; i++ {
-		if s.T[i]-s.T[i-1] <= j.limit {
-			j.pairs++
-			j.squares = j.squares.Plus(apart(s.X[i-1], s.X[i])).Plus(apart(s.Y[i-1], s.Y[i])).Plus(apart(s.Z[i-1], s.Z[i]))
-		}
+	if far < 1<<31 && fits(n, 3*far*far) && s.even(j.limit) {
+		j.pairs, j.squares.Lo = int64(n-1), s.apart()
+		return j
 	}
-	j.last = s.at(n - 1)
+	j.last = j.first
+	for i := 1; i < n; i++ {
+		j.add(s.at(i), j.limit)
+		j.last = s.at(i)
+	}
 	return j
+}
+
+// even reports whether no two neighbours are further apart than limit.
+func (s *Samples) even(limit int64) bool {
+	far, last := int64(0), s.T[0]
+	for _, t := range s.T {
+		far |= limit - (t - last) // negative once is negative for ever
+		last = t
+	}
+	return far >= 0
+}
+
+// apart is the sum of the squares of all differences, which fits.
+func (s *Samples) apart() (sum uint64) {
+	x, y, z := s.X[0], s.Y[0], s.Z[0]
+	ys, zs := s.Y[:len(s.X)], s.Z[:len(s.X)]
+	for i, a := range s.X {
+		b, c := ys[i], zs[i]
+		sum += apart(x, a) + apart(y, b) + apart(z, c)
+		x, y, z = a, b, c
+	}
+	return sum
 }
 
 func (s *Samples) at(i int) point { return point{s.T[i], s.X[i], s.Y[i], s.Z[i]} }

@@ -1,6 +1,7 @@
 package features
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -27,14 +28,14 @@ func TestJerkKnowsGaps(t *testing.T) {
 				pairs, squares = pairs+1, squares+x*x+y*y+z*z // exact: below 2^53
 			}
 		}
-		whole := newJerk(s, milli(50))
+		whole := newJerk(s, milli(50), math.MaxUint32)
 		if whole.pairs != pairs || whole.squares.Float64() != squares {
 			t.Fatalf("%d pairs and %v, want %d and %v", whole.pairs, whole.squares, pairs, squares)
 		}
 		var merged jerk
 		for at := 0; at < len(s.T); {
 			next := min(at+rng.IntN(400), len(s.T)) // some hold nothing
-			part := newJerk(s.slice(at, next), milli(50))
+			part := NewEpoch(s.slice(at, next), Readings{}, milli(50)).jerk
 			merged.merge(&part)
 			at = next
 		}
@@ -42,7 +43,7 @@ func TestJerkKnowsGaps(t *testing.T) {
 			t.Fatalf("merged %+v\nwhole  %+v", merged, whole)
 		}
 	}
-	if j := newJerk(full, 0); j.pairs != 0 {
+	if j := newJerk(full, 0, math.MaxUint32); j.pairs != 0 {
 		t.Errorf("%d pairs at an unknown rate", j.pairs)
 	}
 }

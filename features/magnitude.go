@@ -40,18 +40,22 @@ func roots(to []float64, s Samples) []float64 {
 	return to
 }
 
-// newMagnitude goes over the epoch twice, since deviations need the mean first.
+// newMagnitude goes over the epoch twice, since deviations need the mean first. It
+// fills vm, of the length of the samples, with the vector magnitudes.
 func newMagnitude(s Samples, vm []float64) magnitude {
 	if len(vm) == 0 {
 		return magnitude{}
 	}
-	x, y, z := s.X[:len(vm)], s.Y[:len(vm)], s.Z[:len(vm)]
+	xs, ys, zs := s.X[:len(vm)], s.Y[:len(vm)], s.Z[:len(vm)]
 	var sum, above, apart float64
 	least, most, area := uint64(math.MaxUint64), uint64(0), int64(0)
-	for i, r := range vm {
-		q := square(x[i], y[i], z[i])
+	for i := range vm {
+		x, y, z := xs[i], ys[i], zs[i]
+		q := square(x, y, z)
+		r := math.Sqrt(float64(q))
+		vm[i] = r
 		least, most = min(least, q), max(most, q)
-		area += size(x[i]) + size(y[i]) + size(z[i])
+		area += size(x) + size(y) + size(z)
 		sum += r
 		above += positive(r - perG)
 		apart += math.Abs(r - perG)

@@ -22,17 +22,32 @@ func newMoments(values []int32) moments {
 		return moments{}
 	}
 	var sum int64
-	var hi, lo, carry uint64
+	var squares uint64
 	least, most := values[0], values[0]
 	for _, v := range values {
 		w := int64(v)
 		sum += w
-		lo, carry = bits.Add64(lo, uint64(w*w), 0)
-		hi += carry
+		squares += uint64(w * w)
 		least, most = min(least, v), max(most, v)
 	}
-	return moments{int64(len(values)), sum, int128.Int{Hi: hi, Lo: lo}, least, most}
+	m := moments{int64(len(values)), sum, int128.Int{Lo: squares}, least, most}
+	if far := max(size(least), size(most)); !fits(len(values), uint64(far*far)) {
+		m.squares = int128.Int{}
+		for _, v := range values {
+			m.squares = m.squares.Plus(uint64(int64(v) * int64(v)))
+		}
+	}
+	return m
 }
+
+// fits reports whether n numbers of at most that add up to one of 64 bits.
+func fits(n int, most uint64) bool {
+	hi, _ := bits.Mul64(uint64(n), most)
+	return hi == 0
+}
+
+// span is from the least to the greatest value.
+func (m *moments) span() uint64 { return uint64(int64(m.most) - int64(m.least)) }
 
 func (m *moments) merge(next *moments) {
 	switch {

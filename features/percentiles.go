@@ -27,7 +27,7 @@ func percentiles(lengths ...time.Duration) []Feature {
 			list = append(list, Feature{
 				ID: fmt.Sprintf("%s_p%02.0f", name, 100*p), Unit: "g", Windows: lengths, Samples: true,
 				Doc:   fmt.Sprintf("%.0fth percentile of %s", 100*p, of),
-				Value: func(w *Window) float64 { return w.ordered.percentile(&w.Samples, signal, i) },
+				Value: func(w *Window) float64 { return w.ordered.percentile(w, signal, i) },
 			})
 		}
 	}
@@ -48,18 +48,16 @@ type ordered struct {
 	v, to  []uint64
 }
 
-func (o *ordered) percentile(s *Samples, signal, i int) float64 {
+func (o *ordered) percentile(w *Window, signal, i int) float64 {
 	if !o.known[signal] {
-		o.find(s, signal)
+		o.find(w, signal)
 		o.known[signal] = true
 	}
 	return o.values[signal][i]
 }
 
-// lowest makes an int32 an unsigned number in the same order.
-const lowest = 1 << 31
-
-func (o *ordered) find(s *Samples, signal int) {
+func (o *ordered) find(w *Window, signal int) {
+	s := &w.Samples
 	n := len(s.X)
 	if n == 0 {
 		for i := range shares {
@@ -68,15 +66,6 @@ func (o *ordered) find(s *Samples, signal int) {
 		return
 	}
 	o.v, o.to = slices.Grow(o.v[:0], n)[:n], slices.Grow(o.to[:0], n)[:n]
-	if signal == ofVM {
-		for i := range o.v {
-			o.v[i] = square(s.X[i], s.Y[i], s.Z[i])
-		}
-	} else {
-		for i, v := range [ofVM][]int32{s.X, s.Y, s.Z}[signal] {
-			o.v[i] = uint64(int64(v) + lowest)
-		}
-	}
 	var at [len(shares)]float64
 	var ranks [2 * len(shares)]int
 	var found [2 * len(shares)]uint64
@@ -85,18 +74,23 @@ func (o *ordered) find(s *Samples, signal int) {
 		ranks[2*i] = int(at[i])
 		ranks[2*i+1] = min(ranks[2*i]+1, n-1)
 	}
-	pick(o.v, o.to, 0, ranks[:], found[:])
+	var inG func(v uint64) float64
+	if signal == ofVM {
+		for i := range o.v {
+			o.v[i] = square(s.X[i], s.Y[i], s.Z[i])
+		}
+		least, most := w.vm.least, w.vm.most
+		pickFrom(o.v, least, most, o.to, o.v, 0, ranks[:], found[:])
+		inG = func(v uint64) float64 { return math.Sqrt(float64(least+v)) / perG }
+	} else {
+		m := [ofVM]*moments{&w.x, &w.y, &w.z}[signal]
+		pickFrom([ofVM][]int32{s.X, s.Y, s.Z}[signal], m.least, m.most, o.to, o.v, 0, ranks[:], found[:])
+		inG = func(v uint64) float64 { return float64(int64(m.least)+int64(v)) / perG }
+	}
 	for i := range shares {
-		a, b := inG(found[2*i], signal), inG(found[2*i+1], signal)
+		a, b := inG(found[2*i]), inG(found[2*i+1])
 		o.values[signal][i] = between(a, b, at[i]-float64(ranks[2*i]))
 	}
-}
-
-func inG(v uint64, signal int) float64 {
-	if signal == ofVM {
-		return math.Sqrt(float64(v)) / perG
-	}
-	return float64(int64(v)-lowest) / perG
 }
 
 // between goes from the nearer end, as the field's libraries do.

@@ -9,10 +9,8 @@ import (
 const few = 48
 
 // pick finds the values of ascending ranks of v, the lowest being of rank base,
-// without sorting more than they need: values go into bins by their leading bits,
-// and only the bins that hold a rank are looked into. v is spent, and spare, of
-// the same length, is memory. Equal values cost nothing more, and no order of the
-// values is worse than another.
+// without sorting more than they need. v is spent, and spare, of the same length, is
+// memory.
 func pick(v, spare []uint64, base int, ranks []int, out []uint64) {
 	if len(v) <= few {
 		slices.Sort(v)
@@ -25,42 +23,58 @@ func pick(v, spare []uint64, base int, ranks []int, out []uint64) {
 	for _, x := range v {
 		least, most = min(least, x), max(most, x)
 	}
+	pickFrom(v, least, most, spare, v, base, ranks, out)
+	for i := range ranks {
+		out[i] += least
+	}
+}
+
+// pickFrom is pick of how much values are above the least of them. They go into bins by
+// the leading bits of that, and only the bins that hold a rank are looked into. Equal
+// values cost nothing more, and no order of the values is worse than another. spare and
+// spent are memory of the length of v; v is not read any more when spent is written.
+func pickFrom[T int32 | uint64](v []T, least, most T, spare, spent []uint64, base int, ranks []int, out []uint64) {
 	if least == most {
-		for i := range ranks {
-			out[i] = least
-		}
+		clear(out[:len(ranks)])
 		return
 	}
 	const width = 10 // bits
-	shift := max(bits.Len64(most-least)-width, 0)
+	above := func(x T) uint64 { return uint64(int64(x) - int64(least)) }
+	shift := max(bits.Len64(above(most))-width, 0)
 	var ends [1 << width]int32
 	for _, x := range v {
-		ends[(x-least)>>shift&(1<<width-1)]++
+		ends[above(x)>>shift&(1<<width-1)]++
 	}
-	sum := int32(0)
-	for i, n := range ends {
-		ends[i] = sum
-		sum += n
+	type bin struct{ rank, from, to int } // its lowest rank, and where it is in spare
+	var bins [2 * len(shares)]bin
+	const left = -1 << 31 // a bin that holds no rank
+	n, i, rank, at := 0, 0, base, int32(0)
+	for b, count := range ends {
+		ends[b] = left
+		if i < len(ranks) && ranks[i] < rank+int(count) {
+			bins[n] = bin{rank, int(at), int(at + count)}
+			n++
+			ends[b] = at
+			at += count
+			for i < len(ranks) && ranks[i] < rank+int(count) {
+				i++
+			}
+		}
+		rank += int(count)
 	}
 	for _, x := range v {
-		bin := &ends[(x-least)>>shift&(1<<width-1)]
-		spare[*bin] = x
-		*bin++
+		to := &ends[above(x)>>shift&(1<<width-1)]
+		if *to >= 0 {
+			spare[*to] = above(x)
+			*to++
+		}
 	}
-	bin := 0
-	for i := 0; i < len(ranks); {
-		for base+int(ends[bin]) <= ranks[i] {
-			bin++
+	for _, b := range bins[:n] {
+		i := 0
+		for i < len(ranks) && ranks[i] < b.rank+b.to-b.from {
+			i++
 		}
-		from := int32(0)
-		if bin > 0 {
-			from = ends[bin-1]
-		}
-		to, next := ends[bin], i
-		for next < len(ranks) && ranks[next] < base+int(to) {
-			next++
-		}
-		pick(spare[from:to], v[from:to], base+int(from), ranks[i:next], out[i:next])
-		i = next
+		pick(spare[b.from:b.to], spent[b.from:b.to], b.rank, ranks[:i], out[:i])
+		ranks, out = ranks[i:], out[i:]
 	}
 }

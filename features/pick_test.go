@@ -53,6 +53,26 @@ func comparePick(t *testing.T, name string, v []uint64, ranks []int) {
 	}
 }
 
+// TestPickFrom: the same of values along an axis, up to the ends of what they can be.
+func TestPickFrom(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, bits := range []int{0, 1, 5, 9, 10, 20, 31, 32} {
+		v := make([]int32, 3000)
+		for i := range v {
+			v[i] = int32(math.MinInt32 + int64(rng.Uint64N(1<<bits)))
+		}
+		sorted := slices.Sorted(slices.Values(v))
+		ranks := []int{0, 1, 150, 151, 1500, 1501, 1501, 2998, 2999}
+		out := make([]uint64, len(ranks))
+		pickFrom(v, sorted[0], sorted[len(v)-1], make([]uint64, len(v)), make([]uint64, len(v)), 0, ranks, out)
+		for i, r := range ranks {
+			if got := int32(int64(sorted[0]) + int64(out[i])); got != sorted[r] {
+				t.Fatalf("of values of %d bits that of rank %d is %d, want %d", bits, r, got, sorted[r])
+			}
+		}
+	}
+}
+
 func FuzzPick(f *testing.F) {
 	f.Add([]byte("a few values that are used again and again, with a common beginning"), uint8(200), uint16(3))
 	f.Fuzz(func(t *testing.T, bytes []byte, repeat uint8, rank uint16) {

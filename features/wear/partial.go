@@ -50,41 +50,27 @@ type Partial struct {
 // Counts are what is not known.
 func (p *Partial) Set(start int64, s features.Samples, r features.Readings, rate uint32) {
 	*p = Partial{Start: start, Counts: -1}
-	spacing := int64(0) // the longest time that one sample covers
-	slot := int64(1)    // of which the first sample is sparse, ns times rate
-	if rate > 0 {
-		spacing = 1_500_000_000_000 / int64(rate)
-		slot = (int64(rate) + 4999) / 5000 * 1_000_000_000_000
-	}
-	var sums *second
-	var half *spread
-	before, second, next := start, start, start // next: when a second and a slot end
-	for i, t := range s.T {
-		v := [3]int32{s.X[i], s.Y[i], s.Z[i]}
-		if v == [3]int32{} {
-			continue
+	s = withoutMissing(s)
+	p.cover(s.T, rate)
+	p.thin(&s, rate)
+	for i := 0; i < len(s.T); {
+		k := (s.T[i] - start) / int64(time.Second)
+		end := start + (k+1)*int64(time.Second)
+		j := i + 1
+		for j < len(s.T) && s.T[j] < end {
+			j++
 		}
-		p.covered += min(t-before, spacing)
-		before = t
-		if t >= second {
-			k := (t - start) / int64(time.Second)
-			sums, half = &p.seconds[k], &p.halves[k/30]
-			second = start + (k+1)*int64(time.Second)
+		half := &p.halves[k/30]
+		for a, v := range [3][]int32{s.X[i:j], s.Y[i:j], s.Z[i:j]} {
+			least, most := p.seconds[k].axis(a, v)
+			if half.n > 0 {
+				least, most = min(least, half.least[a]), max(most, half.most[a])
+			}
+			half.least[a], half.most[a] = least, most
 		}
-		sums.sample(&v)
-		half.extend(v)
-		if t >= next && rate > 0 {
-			k := (t - start) * int64(rate) / slot
-			next = start + ((k+1)*slot+int64(rate)-1)/int64(rate)
-			p.sparse.sample(v)
-		}
-	}
-	if p.seen() {
-		p.covered += min(start+minuteNS-before, spacing)
-	}
-	p.halves[0].n, p.halves[1].n = 0, 0 // extend counted; the seconds bring n with their sums
-	for i := range p.seconds {
-		p.halves[i/30].add(&p.seconds[i])
+		p.seconds[k].n = int32(j - i)
+		half.add(&p.seconds[k])
+		i = j
 	}
 	if p.enough() {
 		p.halves[0].halves, p.halves[1].halves, p.sparse.halves = 1, 1, 2
@@ -96,26 +82,79 @@ func (p *Partial) Set(start int64, s features.Samples, r features.Readings, rate
 	}
 }
 
-// sample adds one, cut off at most, which v is too afterwards.
-func (s *second) sample(v *[3]int32) {
-	s.n++
-	for a := range v {
-		v[a] = max(-most, min(v[a], most))
-		s.sum[a] += int64(v[a])
-		s.squares[a] += int64(v[a]) * int64(v[a])
+// withoutMissing are the samples that are not zero along all axes.
+func withoutMissing(s features.Samples) features.Samples {
+	ys, zs := s.Y[:len(s.X)], s.Z[:len(s.X)]
+	i := 0
+	for i < len(s.X) && s.X[i]|ys[i]|zs[i] != 0 {
+		i++
+	}
+	if i == len(s.X) {
+		return s
+	}
+	var some features.Samples
+	for i, t := range s.T {
+		if s.X[i]|s.Y[i]|s.Z[i] != 0 {
+			some.T, some.X, some.Y, some.Z = append(some.T, t), append(some.X, s.X[i]), append(some.Y, s.Y[i]), append(some.Z, s.Z[i])
+		}
+	}
+	return some
+}
+
+// cover adds up the time that the samples cover.
+func (p *Partial) cover(times []int64, rate uint32) {
+	if rate == 0 || len(times) == 0 {
+		return
+	}
+	spacing := 1_500_000_000_000 / int64(rate) // the longest that one sample covers
+	sum, before := int64(0), p.Start
+	for _, t := range times {
+		sum += min(t-before, spacing)
+		before = t
+	}
+	p.covered = sum + min(p.Start+minuteNS-before, spacing)
+}
+
+// thin takes the first sample of each slot of a fifth of a second, or of a sample at
+// lower rates.
+func (p *Partial) thin(s *features.Samples, rate uint32) {
+	if rate == 0 {
+		return
+	}
+	slot := (int64(rate) + 4999) / 5000 * 1_000_000_000_000 // ns times rate
+	next := p.Start
+	for i, t := range s.T {
+		if t < next {
+			continue
+		}
+		k := (t - p.Start) * int64(rate) / slot
+		next = p.Start + ((k+1)*slot+int64(rate)-1)/int64(rate)
+		p.sparse.sample([3]int32{cut(s.X[i]), cut(s.Y[i]), cut(s.Z[i])})
 	}
 }
 
-// extend takes a sample's least and greatest values; the sums come by the second.
-func (s *spread) extend(v [3]int32) {
-	if s.n == 0 {
-		s.least, s.most = v, v
+func cut(v int32) int32 { return max(-most, min(v, most)) }
+
+// axis makes the sums of one axis, values cut off, and answers the least and the
+// greatest.
+func (s *second) axis(a int, values []int32) (low, high int32) {
+	var sum, squares int64
+	low, high = values[0], values[0]
+	for _, v := range values {
+		low, high = min(low, v), max(high, v)
+		sum += int64(v)
+		squares += int64(v) * int64(v)
 	}
-	s.n++
-	for a, value := range v {
-		s.least[a] = min(s.least[a], value)
-		s.most[a] = max(s.most[a], value)
+	if low < -most || high > most {
+		sum, squares = 0, 0
+		for _, v := range values {
+			v := int64(cut(v))
+			sum += v
+			squares += v * v
+		}
 	}
+	s.sum[a], s.squares[a] = sum, squares
+	return cut(low), cut(high)
 }
 
 func (p *Partial) seen() bool { return p.halves[0].n+p.halves[1].n > 0 }

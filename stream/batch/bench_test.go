@@ -72,9 +72,14 @@ func hours(payloads [][]byte, n int) iter.Seq2[*wire.SampleBatch, error] {
 	}
 }
 
-// BenchmarkWire: 1,000 hours at 50 Hz as 20 sensors' payloads, to Parquet in a folder.
+// BenchmarkWire: 1,000 hours at 50 Hz as 20 sensors' payloads, to Parquet in a folder;
+// 100 with -short.
 func BenchmarkWire(b *testing.B) {
-	const sensors, each = 20, 50
+	const sensors = 20
+	each := 50
+	if testing.Short() {
+		each = 5
+	}
 	payloads := hour()
 	m := newMeter(b)
 	for b.Loop() {
@@ -105,7 +110,7 @@ func BenchmarkWire(b *testing.B) {
 		close(batch.jobs)
 		workers.Wait()
 	}
-	m.report(b, sensors*each)
+	m.report(b, float64(sensors*each))
 }
 
 // BenchmarkCSV: 4 hours at 100 Hz as canonical CSV of its own scale, to Parquet.

@@ -63,7 +63,6 @@ type worker struct {
 	counts         []int            // by set, the place of activity counts; -1: it has none
 	enmo, tempMean int              // the columns of minutes; -1: there is none
 	summer         window.Summer
-	merger         window.Merger
 	batches        []*wire.SampleBatch
 	wrist          wristwork
 	sums           []window.Summed // of the block, for sets that look around
@@ -105,7 +104,7 @@ func (w *worker) compute(j *job) *result {
 		w.batches = append(w.batches, p.SampleBatch)
 	}
 	w.summer.Origin = j.origin
-	w.summer.Windows(j.start, w.batches, func(s *window.Summed, batches []*wire.SampleBatch) { w.window(j, s, batches, out) })
+	w.summer.Windows(j.start, w.batches, func(s *window.Summed, _ []*wire.SampleBatch) { w.window(j, s, out) })
 	for i, a := range w.around {
 		if a == nil {
 			continue
@@ -120,7 +119,7 @@ func (w *worker) compute(j *job) *result {
 	return out
 }
 
-func (w *worker) window(j *job, s *window.Summed, batches []*wire.SampleBatch, out *result) {
+func (w *worker) window(j *job, s *window.Summed, out *result) {
 	minute := Minute{Start: s.Start, Coverage: float32(s.Coverage), ENMO: nan, Temp: nan}
 	for i, form := range w.rows {
 		if form == nil {
@@ -138,11 +137,10 @@ func (w *worker) window(j *job, s *window.Summed, batches []*wire.SampleBatch, o
 	case time.Minute:
 		out.minutes = append(out.minutes, minute)
 		out.partials = append(out.partials, wear.Partial{})
-		readings := w.merger.Frame(s.Key, batches).Readings
-		out.partials[len(out.partials)-1].Set(s.Start, s.Samples, readings, j.rate)
+		out.partials[len(out.partials)-1].Set(s.Start, s.Samples, s.Readings, j.rate)
 		if j.still {
 			a := calibrate.NewAssembler(calibrate.Default, j.rate)
-			a.Add(s.Samples, readings)
+			a.Add(s.Samples, s.Readings)
 			out.still = append(out.still, a.Seal(s.End())...)
 		}
 	case features.EpochLength:

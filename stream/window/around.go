@@ -2,6 +2,7 @@ package window
 
 import (
 	"slices"
+	"time"
 
 	"github.com/wearstream/wearstream/features"
 	"github.com/wearstream/wearstream/stream/wire"
@@ -114,34 +115,60 @@ func holds(k Key, b *wire.SampleBatch) bool {
 
 // Windows yields the windows of the block of 15 min at start that hold samples, by end
 // and length, with the batches that may hold a time of it; until the next one. batches
-// are ordered by name.
+// are ordered by name. Sums are those that Sum makes of each; samples are merged once for
+// all windows of a minute.
 func (s *Summer) Windows(start int64, batches []*wire.SampleBatch, yield func(*Summed, []*wire.SampleBatch)) {
-	spans := s.spans[:0]
-	for _, b := range batches {
-		spans = append(spans, SpanOf(b))
-	}
-	s.spans = spans
 	var begun Begun
-	for at := int64(features.EpochLength); at <= int64(features.BlockLength); at += int64(features.EpochLength) {
-		for _, length := range features.Lengths {
-			if at%int64(length) != 0 {
-				break
-			}
-			k := Key{Length: length, Start: start + at - int64(length)}
-			own := s.batches[:0]
-			for i, b := range batches {
-				if spans[i].From < k.End() && k.Start <= spans[i].To {
-					own = append(own, b)
+	block := s.block.reset(batches)
+	for at := start; at < start+int64(features.BlockLength); {
+		minute := Key{Length: time.Minute, Start: at}
+		here := s.here.of(block, minute)
+		s.minute.Merge(minute, here.batches)
+		for at < minute.End() {
+			at += int64(features.EpochLength)
+			for _, length := range features.Lengths {
+				if (at-start)%int64(length) != 0 {
+					break
 				}
-			}
-			if s.batches = own; len(own) == 0 {
-				continue
-			}
-			if sum := s.Sum(k, own, &begun); sum.N > 0 { // else a gap and not a window
-				yield(&Summed{k, sum}, own)
+				k := Key{Length: length, Start: at - int64(length)}
+				own, content := here, s.minute.Within
+				if length > time.Minute {
+					own, content = block, s.merger.Merge
+				}
+				if own = s.own.of(own, k); len(own.batches) == 0 {
+					continue
+				}
+				if sum := s.sum(k, own.batches, &begun, content); sum.N > 0 { // else a gap and not a window
+					yield(&Summed{k, sum}, own.batches)
+				}
 			}
 		}
 	}
+}
+
+// spanned are batches and the times that they hold.
+type spanned struct {
+	batches []*wire.SampleBatch
+	spans   []Span
+}
+
+func (s *spanned) reset(batches []*wire.SampleBatch) *spanned {
+	s.batches, s.spans = append(s.batches[:0], batches...), s.spans[:0]
+	for _, b := range batches {
+		s.spans = append(s.spans, SpanOf(b))
+	}
+	return s
+}
+
+// of is those of all that may hold a time of a window.
+func (s *spanned) of(all *spanned, k Key) *spanned {
+	s.batches, s.spans = s.batches[:0], s.spans[:0]
+	for i, span := range all.spans {
+		if span.From < k.End() && k.Start <= span.To {
+			s.batches, s.spans = append(s.batches, all.batches[i]), append(s.spans, span)
+		}
+	}
+	return s
 }
 
 // SpanOf is the first and the last time of a batch's samples and readings; From > To:

@@ -22,14 +22,15 @@ type Content struct {
 	nominal  uint32 // the configured rate of all batches; 0: they differ
 }
 
-// Merger collects contents. It owns the memory of the last Content it gave.
+// Merger collects contents. It owns the memory of the last Content that each of its
+// methods gave.
 type Merger struct {
 	c     Content
-	rank  []int32 // of the batch that a sample came from, by name
-	clip  []bool
+	clips []int32 // which samples are at the end of the range
+	dups  []int64 // times of which another sample was left out
 	order []int
 	out   Content
-	bare  Content // what Frame gave
+	part  Content // what Frame and Within gave
 }
 
 // SortBatches puts batches into the order of their names, as Merge wants them.
@@ -43,52 +44,63 @@ func SortBatches(batches []*wire.SampleBatch) {
 // overlap; of samples at one time the one of the lowest (boot, seq, index) is
 // kept. A sample of exactly (0, 0, 0) is a missing one.
 func (m *Merger) Merge(k Key, batches []*wire.SampleBatch) *Content {
-	m.frame(k, batches)
+	m.frame(&m.c, k, batches)
 	s := &m.c.Samples
 	s.T, s.X, s.Y, s.Z = s.T[:0], s.X[:0], s.Y[:0], s.Z[:0]
-	m.rank, m.clip = m.rank[:0], m.clip[:0]
-	sorted, clipped := true, false
-	for rank, b := range batches {
-		ascending, clip := m.take(k, b, int32(rank))
-		sorted, clipped = sorted && ascending, clipped || clip
+	m.clips, m.dups = m.clips[:0], m.dups[:0]
+	sorted := true
+	for _, b := range batches {
+		sorted = m.take(k, b) && sorted
 	}
 	if !sorted {
 		m.sortSamples()
 	}
-	if clipped {
-		for _, c := range m.clip {
-			if c {
-				m.c.Clip++
-			}
-		}
-	}
+	m.c.Clip, m.c.Dup = uint32(len(m.clips)), uint32(len(m.dups))
 	return &m.c
 }
 
 // Frame collects the same, but for the samples.
 func (m *Merger) Frame(k Key, batches []*wire.SampleBatch) *Content {
-	m.frame(k, batches)
-	m.bare = m.c
-	m.bare.Samples = features.Samples{}
-	return &m.bare
+	m.frame(&m.part, k, batches)
+	m.part.Samples = features.Samples{}
+	return &m.part
 }
 
-func (m *Merger) frame(k Key, batches []*wire.SampleBatch) {
-	m.c = Content{Samples: m.c.Samples, Readings: m.c.Readings, nominal: common(batches)}
-	r := &m.c.Readings
+// Within is what Merge gives of a window inside the one that was merged last, given
+// those of its batches that may hold a time of it.
+func (m *Merger) Within(k Key, batches []*wire.SampleBatch) *Content {
+	m.frame(&m.part, k, batches)
+	s := m.c.Samples
+	i, _ := slices.BinarySearch(s.T, k.Start)
+	n, _ := slices.BinarySearch(s.T[i:], k.End())
+	m.part.Samples = features.Samples{T: s.T[i : i+n], X: s.X[i : i+n], Y: s.Y[i : i+n], Z: s.Z[i : i+n]}
+	m.part.Clip, m.part.Dup = within(m.clips, int32(i), int32(i+n)), within(m.dups, k.Start, k.End())
+	return &m.part
+}
+
+// within counts the values in [from, to).
+func within[T cmp.Ordered](sorted []T, from, to T) uint32 {
+	i, _ := slices.BinarySearch(sorted, from)
+	j, _ := slices.BinarySearch(sorted, to)
+	return uint32(j - i)
+}
+
+func (m *Merger) frame(c *Content, k Key, batches []*wire.SampleBatch) {
+	*c = Content{Samples: c.Samples, Readings: c.Readings, nominal: common(batches)}
+	r := &c.Readings
 	r.T, r.MilliC = r.T[:0], r.MilliC[:0]
 	var last *wire.SampleBatch
 	for _, b := range batches {
-		m.takeReadings(k, b)
+		takeReadings(r, k, b)
 		if from, to := inside(k, b); from == to {
 			continue
 		}
 		rate, nominal := int64(b.RateMHz), int64(b.Nominal())
-		m.c.RateOff = m.c.RateOff || 50*max(rate-nominal, nominal-rate) > nominal
-		m.c.Jump = m.c.Jump || last != nil && jump(last, b)
+		c.RateOff = c.RateOff || 50*max(rate-nominal, nominal-rate) > nominal
+		c.Jump = c.Jump || last != nil && jump(last, b)
 		last = b
 	}
-	m.sortReadings()
+	m.sortReadings(r)
 }
 
 // inside is the range of a batch's samples that a window holds.
@@ -124,12 +136,11 @@ func jump(a, b *wire.SampleBatch) bool {
 // limit is the time that a sample stands for at most: 1.5 nominal spacings.
 func limit(nominal uint32) int64 { return 1_500_000_000_000 / int64(nominal) }
 
-// take appends the samples of one batch, and reports whether the times still
-// ascend and whether one is at the end of the range.
-func (m *Merger) take(k Key, b *wire.SampleBatch, rank int32) (ascending, clipped bool) {
+// take appends the samples of one batch, and reports whether the times still ascend.
+func (m *Merger) take(k Key, b *wire.SampleBatch) (ascending bool) {
 	from, to := inside(k, b)
 	if from == to {
-		return true, false
+		return true
 	}
 	s := &m.c.Samples
 	at, n := len(s.T), to-from
@@ -137,27 +148,23 @@ func (m *Merger) take(k Key, b *wire.SampleBatch, rank int32) (ascending, clippe
 	part := *b
 	width := len(b.XYZ) / int(b.N)
 	part.XYZ = b.XYZ[from*width : to*width]
-	s.X, s.Y, s.Z = slices.Grow(s.X, n), slices.Grow(s.Y, n), slices.Grow(s.Z, n)
 	s.X, s.Y, s.Z = part.AppendMicroG(s.X, s.Y, s.Z)
-	s.T, m.rank, m.clip = slices.Grow(s.T, n)[:at+n], slices.Grow(m.rank, n)[:at+n], slices.Grow(m.clip, n)[:at+n]
-	least := clipLimit(b)
-	j := at
-	clock := newSpacing(b, from)
-	for i := range n {
-		t := clock.next()
-		x, y, z := s.X[at+i], s.Y[at+i], s.Z[at+i]
-		if x|y|z == 0 {
-			continue
-		}
-		s.X[j], s.Y[j], s.Z[j] = x, y, z
-		s.T[j], m.rank[j] = t, rank
-		m.clip[j] = least > 0 && (beyond(x, least) || beyond(y, least) || beyond(z, least))
-		clipped = clipped || m.clip[j]
-		j++
+	s.T = slices.Grow(s.T, n)[:at+n]
+	newSpacing(b, from).times(s.T[at:])
+	x, y, z := s.X[at:], s.Y[at:][:n], s.Z[at:][:n]
+	missing, bits := false, int32(0) // of all values, negative ones as -1-v
+	for i, x := range x {
+		y, z := y[i], z[i]
+		missing = missing || x|y|z == 0
+		bits |= (x ^ x>>31) | (y ^ y>>31) | (z ^ z>>31)
 	}
-	s.X, s.Y, s.Z, s.T = s.X[:j], s.Y[:j], s.Z[:j], s.T[:j]
-	m.rank, m.clip = m.rank[:j], m.clip[:j]
-	return ascending, clipped
+	if missing {
+		m.dropMissing(at)
+	}
+	if least := clipLimit(b); least > 0 && int64(bits)+1 >= least {
+		m.clipped(at, least)
+	}
+	return ascending
 }
 
 // spacing counts the times of a batch's samples up without a division for each:
@@ -173,14 +180,38 @@ func newSpacing(b *wire.SampleBatch, i int) spacing {
 	return spacing{b.SampleTime(i), int64(second / rate), uint64(i) * second % rate, second % rate, rate}
 }
 
-func (s *spacing) next() int64 {
-	t := s.t
-	s.t += s.step
-	if s.rest += s.more; s.rest >= s.rate {
-		s.rest -= s.rate
-		s.t++
+func (s spacing) times(to []int64) {
+	for i := range to {
+		to[i] = s.t
+		s.t += s.step
+		if s.rest += s.more; s.rest >= s.rate {
+			s.rest -= s.rate
+			s.t++
+		}
 	}
-	return t
+}
+
+// dropMissing takes out the samples of (0, 0, 0) from the i-th on.
+func (m *Merger) dropMissing(i int) {
+	s := &m.c.Samples
+	j := i
+	for ; i < len(s.T); i++ {
+		if s.X[i]|s.Y[i]|s.Z[i] != 0 {
+			s.T[j], s.X[j], s.Y[j], s.Z[j] = s.T[i], s.X[i], s.Y[i], s.Z[i]
+			j++
+		}
+	}
+	s.T, s.X, s.Y, s.Z = s.T[:j], s.X[:j], s.Y[:j], s.Z[:j]
+}
+
+// clipped notes the samples from the i-th on of which a value is at the end of the range.
+func (m *Merger) clipped(i int, least int64) {
+	s := &m.c.Samples
+	for ; i < len(s.T); i++ {
+		if beyond(s.X[i], least) || beyond(s.Y[i], least) || beyond(s.Z[i], least) {
+			m.clips = append(m.clips, int32(i))
+		}
+	}
 }
 
 // clipLimit is the smallest magnitude in micro-g that means "at the end of the
@@ -201,29 +232,30 @@ func beyond(v int32, limit int64) bool { return int64(v) >= limit || int64(v) <=
 func (m *Merger) sortSamples() {
 	s := &m.c.Samples
 	m.order = m.order[:0]
-	for i := range s.T {
+	for i := range s.T { // in order of names
 		m.order = append(m.order, i)
 	}
-	slices.SortStableFunc(m.order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(s.T[a], s.T[b]), cmp.Compare(m.rank[a], m.rank[b]))
-	})
+	slices.SortStableFunc(m.order, func(a, b int) int { return cmp.Compare(s.T[a], s.T[b]) })
 	o := &m.out.Samples
 	o.T, o.X, o.Y, o.Z = o.T[:0], o.X[:0], o.Y[:0], o.Z[:0]
-	clip := make([]bool, 0, len(m.clip))
+	var clips []int32
 	for _, i := range m.order {
-		if n := len(o.T); n > 0 && o.T[n-1] == s.T[i] {
-			m.c.Dup++
+		n := len(o.T)
+		if n > 0 && o.T[n-1] == s.T[i] {
+			m.dups = append(m.dups, s.T[i])
 			continue
 		}
+		if _, clipped := slices.BinarySearch(m.clips, int32(i)); clipped {
+			clips = append(clips, int32(n))
+		}
 		o.T, o.X, o.Y, o.Z = append(o.T, s.T[i]), append(o.X, s.X[i]), append(o.Y, s.Y[i]), append(o.Z, s.Z[i])
-		clip = append(clip, m.clip[i])
 	}
 	m.c.Samples, m.out.Samples = m.out.Samples, m.c.Samples
-	m.clip = clip
+	m.clips = clips
 }
 
-func (m *Merger) takeReadings(k Key, b *wire.SampleBatch) {
-	r, n := &m.c.Readings, len(b.TempMdegC)
+func takeReadings(r *features.Readings, k Key, b *wire.SampleBatch) {
+	n := len(b.TempMdegC)
 	if n == 0 || b.ReadingTime(n-1) < k.Start || k.End() <= b.ReadingTime(0) {
 		return
 	}
@@ -238,8 +270,7 @@ func (m *Merger) takeReadings(k Key, b *wire.SampleBatch) {
 }
 
 // sortReadings orders readings by time; of one time the first by name stays.
-func (m *Merger) sortReadings() {
-	r := &m.c.Readings
+func (m *Merger) sortReadings(r *features.Readings) {
 	ascending := true
 	for i := 1; i < len(r.T) && ascending; i++ {
 		ascending = r.T[i-1] < r.T[i]
@@ -260,7 +291,7 @@ func (m *Merger) sortReadings() {
 		}
 		o.T, o.MilliC = append(o.T, r.T[i]), append(o.MilliC, r.MilliC[i])
 	}
-	m.c.Readings, m.out.Readings = m.out.Readings, m.c.Readings
+	*r, m.out.Readings = m.out.Readings, *r
 }
 
 // rateOf is the configured rate of the first batch by name that holds the first
@@ -296,11 +327,15 @@ func common(batches []*wire.SampleBatch) (rate uint32) {
 
 // appendSamples appends what a digest is of: (t_ns, x, y, z), little-endian.
 func appendSamples(p []byte, s features.Samples) []byte {
-	for i := range s.T {
-		p = binary.LittleEndian.AppendUint64(p, uint64(s.T[i]))
-		p = binary.LittleEndian.AppendUint32(p, uint32(s.X[i]))
-		p = binary.LittleEndian.AppendUint32(p, uint32(s.Y[i]))
-		p = binary.LittleEndian.AppendUint32(p, uint32(s.Z[i]))
+	const each = 8 + 3*4
+	at := len(p)
+	p = slices.Grow(p, each*len(s.T))[:at+each*len(s.T)]
+	x, y, z := s.X[:len(s.T)], s.Y[:len(s.T)], s.Z[:len(s.T)]
+	for i, t := range s.T {
+		b := p[at+each*i:][:each]
+		binary.LittleEndian.PutUint64(b, uint64(t))
+		binary.LittleEndian.PutUint64(b[8:], uint64(uint32(x[i]))|uint64(y[i])<<32)
+		binary.LittleEndian.PutUint32(b[16:], uint32(z[i]))
 	}
 	return p
 }

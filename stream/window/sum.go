@@ -22,7 +22,8 @@ type Sum struct {
 	Digest       string // 16 hex digits, definitions, section 3
 	Rate         uint32 // the configured one, millihertz
 	Epoch        features.Epoch
-	Samples      features.Samples // where Summer.SamplesAt says so; until the next sum
+	Samples      features.Samples  // where Summer.SamplesAt says so; until the next sum
+	Readings     features.Readings // likewise
 }
 
 // Same reports whether two sums are of the same content. How often a sample came
@@ -39,11 +40,12 @@ type Summer struct {
 	SamplesAt []time.Duration // window lengths whose sums hold the samples
 	Origin    int64           // from which windows are counted; 0: the Unix-epoch grid
 
-	merger  Merger
-	buf     []byte
-	part    part
-	spans   []Span // of Windows
-	batches []*wire.SampleBatch
+	merger Merger
+	minute Merger // of Windows
+	buf    []byte
+	part   part
+
+	block, here, own spanned // of Windows: batches of the block, of a minute, of a window
 }
 
 // Begun is what Summer keeps of a sensor from one window to the next: the
@@ -97,23 +99,37 @@ func (p *part) begin(k Key) {
 	*p = part{key: k, upto: k.Start, last: k.Start, samples: p.samples}
 }
 
-// add puts the samples between upto and until in. bytes are those of the digest.
-func (p *part) add(until int64, c *Content, nominal uint32, bytes []byte) {
+// add puts the samples between upto and until in. inner is the time that they cover
+// among themselves at this nominal rate, and bytes are those of the digest.
+func (p *part) add(until int64, c *Content, nominal uint32, inner int64, bytes []byte) {
 	p.upto = until
-	p.n, p.dup, p.clip = p.n+uint32(len(c.Samples.T)), p.dup+c.Dup, p.clip+c.Clip
-	if len(c.Samples.T) == 0 {
+	n := len(c.Samples.T)
+	p.n, p.dup, p.clip = p.n+uint32(n), p.dup+c.Dup, p.clip+c.Clip
+	if n == 0 {
 		return
 	}
 	if p.nominal == 0 {
 		p.nominal = nominal
 	}
-	most, last := limit(p.nominal), p.last
-	for _, t := range c.Samples.T {
-		p.covered += min(t-last, most)
+	if p.nominal != nominal {
+		inner = covered(c.Samples.T, p.nominal)
+	}
+	p.covered += min(c.Samples.T[0]-p.last, limit(p.nominal)) + inner
+	p.last = c.Samples.T[n-1]
+	p.samples.Write(bytes)
+}
+
+// covered is the time that samples cover up to the last one.
+func covered(t []int64, nominal uint32) (sum int64) {
+	if nominal == 0 || len(t) == 0 {
+		return 0
+	}
+	most, last := limit(nominal), t[0]
+	for _, t := range t {
+		sum += min(t-last, most)
 		last = t
 	}
-	p.last = last
-	p.samples.Write(bytes)
+	return sum
 }
 
 // sum closes the window, given what its batches say beside the samples.
@@ -135,21 +151,25 @@ func (p *part) sum(c *Content, buf []byte) Sum {
 // Sum makes the sum of a window from its batches, which are ordered by name.
 // begun may be nil.
 func (s *Summer) Sum(k Key, batches []*wire.SampleBatch, begun *Begun) Sum {
+	return s.sum(k, batches, begun, s.merger.Merge)
+}
+
+func (s *Summer) sum(k Key, batches []*wire.SampleBatch, begun *Begun, content func(Key, []*wire.SampleBatch) *Content) Sum {
 	samples := slices.Contains(s.SamplesAt, k.Length)
 	var c *Content
 	p := begun.take(k)
 	switch {
 	case p == nil:
-		c = s.merger.Merge(k, batches)
+		c = content(k, batches)
 		p = s.whole(k, c, batches, begun)
 	case samples:
-		c = s.merger.Merge(k, batches)
+		c = content(k, batches)
 	default:
 		c = s.merger.Frame(k, batches)
 	}
 	sum := p.sum(c, s.buf[:0])
 	if samples {
-		sum.Samples = c.Samples
+		sum.Samples, sum.Readings = c.Samples, c.Readings
 	}
 	return sum
 }
@@ -160,12 +180,13 @@ func (s *Summer) whole(k Key, c *Content, batches []*wire.SampleBatch, begun *Be
 	p.begin(k)
 	s.buf = appendSamples(s.buf[:0], c.Samples)
 	rate := c.rateOf(c.Samples, batches)
-	p.add(k.End(), c, rate, s.buf)
+	inner := covered(c.Samples.T, rate)
+	p.add(k.End(), c, rate, inner, s.buf)
 	for epoch := range epochs(k, c, batches) {
 		p.epoch.Merge(&epoch)
 	}
 	if begun != nil && k.Length == features.EpochLength {
-		begun.extend(s.Origin, k, c, rate, s.buf, &p.epoch)
+		begun.extend(s.Origin, k, c, rate, inner, s.buf, &p.epoch)
 	}
 	return p
 }
@@ -188,7 +209,7 @@ func epochs(k Key, c *Content, batches []*wire.SampleBatch) func(yield func(feat
 }
 
 // extend adds a 5 s window to the longer ones, where it is the next.
-func (b *Begun) extend(origin int64, k Key, c *Content, rate uint32, bytes []byte, epoch *features.Epoch) {
+func (b *Begun) extend(origin int64, k Key, c *Content, rate uint32, inner int64, bytes []byte, epoch *features.Epoch) {
 	for i, l := range longer {
 		p := b.parts[i]
 		if own := AtFrom(origin, features.Lengths[l], k.Start); own.Start == k.Start {
@@ -200,7 +221,7 @@ func (b *Begun) extend(origin int64, k Key, c *Content, rate uint32, bytes []byt
 		} else if p == nil || p.key != own || p.upto != k.Start {
 			continue
 		}
-		p.add(k.End(), c, rate, bytes)
+		p.add(k.End(), c, rate, inner, bytes)
 		p.epoch.Merge(epoch)
 	}
 }

@@ -24,8 +24,14 @@ func history(rng *rand.Rand, from, to int64) []*wire.SampleBatch {
 			Boot: 1, Seq: seq, T0us: at / 1000, RateMHz: rate + uint32(rng.IntN(50)), NominalRateMHz: rate,
 			Encoding: wire.Int16Counts, LSBPerG: 64, RangeMG: 2000, N: uint32(n),
 		}
-		for range 3 * n {
-			b.XYZ = binary.LittleEndian.AppendUint16(b.XYZ, uint16(rng.IntN(256)-128))
+		for range n {
+			if rng.IntN(50) == 0 { // a missing one
+				b.XYZ = append(b.XYZ, make([]byte, 6)...)
+				continue
+			}
+			for range 3 {
+				b.XYZ = binary.LittleEndian.AppendUint16(b.XYZ, uint16(rng.IntN(256)-128))
+			}
 		}
 		b.TempT0us, b.TempRateMHz = b.T0us, 1000
 		for range n / 4 {
@@ -93,4 +99,55 @@ func TestSumTakesOver(t *testing.T) {
 	if taken < 100 {
 		t.Errorf("%d sums took over what was begun: too few to tell", taken)
 	}
+}
+
+// TestWindowsEqualSums: samples that are merged once for a minute give the sums that each
+// window gives alone.
+func TestWindowsEqualSums(t *testing.T) {
+	const start = int64(900e9)
+	dup, clip := uint32(0), uint32(0)
+	for seed := range uint64(20) {
+		rng := rand.New(rand.NewPCG(seed, 11))
+		batches := history(rng, start-30e9, start+900e9+30e9)
+		for seq := range uint64(5) { // times again, with other values
+			again := *batches[rng.IntN(len(batches))]
+			again.Boot, again.Seq, again.LSBPerG = 2, seq, 128
+			batches = append(batches, &again)
+		}
+		lengths := []time.Duration{features.Lengths[rng.IntN(3)], time.Minute}
+		windows := Summer{SamplesAt: lengths}
+		next := Key{}
+		windows.Windows(start, batches, func(got *Summed, own []*wire.SampleBatch) {
+			anew := Summer{SamplesAt: lengths}
+			want := anew.Sum(got.Key, batchesIn(batches, got.Key), nil)
+			if len(want.Readings.T) == 0 {
+				want.Readings = got.Readings // none, or nil
+				if len(got.Readings.T) != 0 {
+					t.Fatalf("seed %d, %v has readings: %v", seed, got.Key, got.Readings)
+				}
+			}
+			if next.Compare(got.Key) >= 0 || !reflect.DeepEqual(got.Sum, want) || len(own) == 0 {
+				got.Samples, want.Samples = features.Samples{}, features.Samples{}
+				t.Fatalf("seed %d, %v after %v\ntogether %+v\nalone    %+v", seed, got.Key, next, got.Sum, want)
+			}
+			next = got.Key
+			dup, clip = dup+want.Dup, clip+want.Clip
+		})
+		if next != (Key{Length: features.BlockLength, Start: start}) {
+			t.Fatalf("seed %d: the last window is %v", seed, next)
+		}
+	}
+	if dup == 0 || clip == 0 {
+		t.Errorf("%d repeats, %d clipped: too few to tell", dup, clip)
+	}
+}
+
+// batchesIn are those that may hold a time of a window.
+func batchesIn(batches []*wire.SampleBatch, k Key) (of []*wire.SampleBatch) {
+	for _, b := range batches {
+		if s := SpanOf(b); s.From < k.End() && k.Start <= s.To {
+			of = append(of, b)
+		}
+	}
+	return of
 }

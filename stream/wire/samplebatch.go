@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
+	"slices"
 	"time"
 )
 
@@ -168,29 +170,49 @@ func spacing(i int, rateMHz uint32) int64 {
 
 // AppendMicroG appends the samples as integer micro-g, rounded half to even.
 func (b *SampleBatch) AppendMicroG(x, y, z []int32) ([]int32, []int32, []int32) {
-	p := b.XYZ
+	n := len(b.XYZ) / 6
 	if b.Encoding == Int32MicroG {
-		for ; len(p) >= 12; p = p[12:] {
-			x = append(x, int32(binary.LittleEndian.Uint32(p)))
-			y = append(y, int32(binary.LittleEndian.Uint32(p[4:])))
-			z = append(z, int32(binary.LittleEndian.Uint32(p[8:])))
-		}
-		return x, y, z
+		n /= 2
 	}
+	at := len(x)
+	x, y, z = slices.Grow(x, n)[:at+n], slices.Grow(y, n)[:len(y)+n], slices.Grow(z, n)[:len(z)+n]
+	toX, toY, toZ := x[at:], y[len(y)-n:][:n], z[len(z)-n:][:n]
 	lsb := int64(b.LSBPerG)
-	for ; len(p) >= 6; p = p[6:] {
-		x = append(x, int32(microG(int64(int16(binary.LittleEndian.Uint16(p))), lsb)))
-		y = append(y, int32(microG(int64(int16(binary.LittleEndian.Uint16(p[2:]))), lsb)))
-		z = append(z, int32(microG(int64(int16(binary.LittleEndian.Uint16(p[4:]))), lsb)))
+	switch {
+	case b.Encoding == Int32MicroG:
+		for i := range toX {
+			p := b.XYZ[12*i:][:12]
+			toX[i], toY[i], toZ[i] = int32(binary.LittleEndian.Uint32(p)), int32(binary.LittleEndian.Uint32(p[4:])), int32(binary.LittleEndian.Uint32(p[8:]))
+		}
+	case lsb > 1 && lsb&(lsb-1) == 0: // of most devices
+		shift := bits.TrailingZeros64(uint64(lsb))
+		for i := range toX {
+			p := b.XYZ[6*i:][:6]
+			toX[i], toY[i], toZ[i] = shifted(count(p), shift), shifted(count(p[2:]), shift), shifted(count(p[4:]), shift)
+		}
+	default:
+		for i := range toX {
+			p := b.XYZ[6*i:][:6]
+			toX[i], toY[i], toZ[i] = int32(microG(count(p), lsb)), int32(microG(count(p[2:]), lsb)), int32(microG(count(p[4:]), lsb))
+		}
 	}
 	return x, y, z
 }
+
+func count(p []byte) int64 { return int64(int16(binary.LittleEndian.Uint16(p))) }
 
 // microG is round_half_even(count·10^6/lsb), exactly: the quotient stands at
 // least 1/(2·lsb) from a tie that it is not, and float64 rounds it by less than
 // 7.3e-6/lsb.
 func microG(count, lsb int64) int64 {
 	return int64(math.RoundToEven(float64(count*1_000_000) / float64(lsb)))
+}
+
+// shifted is microG of 2^shift counts per g, shift > 0: half, less one where the
+// quotient is even, is added before what is behind the point is cut off.
+func shifted(count int64, shift int) int32 {
+	v := count * 1_000_000
+	return int32((v + 1<<(shift-1) - 1 + v>>shift&1) >> shift)
 }
 
 // The span of time in which a device may say that it recorded.

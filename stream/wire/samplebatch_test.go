@@ -32,6 +32,17 @@ func FuzzMicroG(f *testing.F) {
 	})
 }
 
+// TestShiftedCounts: what powers of two are rounded by gives the same as a division.
+func TestShiftedCounts(t *testing.T) {
+	for shift := 1; 1<<shift <= MaxLSBPerG; shift++ {
+		for c := int64(math.MinInt16); c <= math.MaxInt16; c++ {
+			if got, want := shifted(c, shift), microG(c, 1<<shift); int64(got) != want && want == int64(int32(want)) {
+				t.Fatalf("%d counts at %d per g are %d micro-g, want %d", c, 1<<shift, got, want)
+			}
+		}
+	}
+}
+
 // FuzzTimes: i·10^12 stays exact over everything that a batch may hold.
 func FuzzTimes(f *testing.F) {
 	f.Add(int64(t0), uint32(MaxReadings), uint32(1))
