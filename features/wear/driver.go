@@ -73,7 +73,7 @@ func New(c Config) (*Driver, error) {
 	}
 	d := &Driver{config: c, detectors: make([]placed, len(c.Order))}
 	d.config.Order, d.algo = slices.Clone(c.Order), c.Algo()
-	d.reset()
+	d.Reset()
 	for i := range d.detectors {
 		d.before = max(d.before, d.detectors[i].before())
 		d.lag = max(d.lag, d.detectors[i].lag())
@@ -81,7 +81,8 @@ func New(c Config) (*Driver, error) {
 	return d, nil
 }
 
-func (d *Driver) reset() {
+// Reset makes the Driver as new.
+func (d *Driver) Reset() {
 	for i, name := range d.config.Order {
 		d.detectors[i] = placed{name: name, detector: algorithms[name].make(&d.config.Params)}
 	}
@@ -98,6 +99,17 @@ func (d *Driver) Lag() time.Duration { return time.Duration(d.lag) * time.Minute
 // the last one and it have none. It yields the minutes that became final, in order
 // of time, and then this one as provisional unless it is final already.
 func (d *Driver) Push(p *Partial, yield func(Minute)) error {
+	if err := d.Show(p, yield); err != nil {
+		return err
+	}
+	if d.due <= d.last && !d.config.FinalOnly {
+		yield(d.provisional())
+	}
+	return nil
+}
+
+// Show is Push without what is provisional, which takes most of the time.
+func (d *Driver) Show(p *Partial, yield func(Minute)) error {
 	m := (p.Start - d.config.Origin) / minuteNS
 	switch {
 	case p.Start < d.config.Origin || (p.Start-d.config.Origin)%minuteNS != 0:
@@ -117,10 +129,16 @@ func (d *Driver) Push(p *Partial, yield func(Minute)) error {
 	}
 	d.step(p)
 	d.settle(m, yield)
-	if d.due <= m && !d.config.FinalOnly {
-		yield(d.provisional())
-	}
 	return nil
+}
+
+// Hole says that up to a minute there is nothing but what was pushed, and that there is
+// something within 24 h after the last.
+func (d *Driver) Hole(upto int64, yield func(Minute)) {
+	for m := (upto - d.config.Origin) / minuteNS; d.begun && d.last < m; {
+		d.step(nil)
+		d.settle(d.last, yield)
+	}
 }
 
 // End yields the minutes that are not final yet: there will be no more. After it
@@ -132,7 +150,7 @@ func (d *Driver) End(yield func(Minute)) {
 	for end := d.last; d.due <= end; d.settle(end, yield) {
 		d.step(nil)
 	}
-	d.reset()
+	d.Reset()
 }
 
 func (d *Driver) start(m int64) int64 { return d.config.Origin + m*minuteNS }

@@ -21,12 +21,12 @@ func (d *Driver) Append(b []byte) []byte {
 // Restore makes the Driver what the one was that Append was asked of. After an error
 // it is as new: the bytes are no snapshot, or of another Config.
 func (d *Driver) Restore(b []byte) error {
-	d.reset()
+	d.Reset()
 	c := &codec{b: b, reading: true}
 	d.code(c)
 	waiting := d.last + 1 - d.due
 	if c.bad || c.at < len(c.b) || d.begun && (d.first < 0 || d.due < d.first || waiting < 0 || waiting > ring) {
-		d.reset()
+		d.Reset()
 		return errSnapshot
 	}
 	return nil

@@ -129,6 +129,9 @@ func (s *sensor) handedUntil() int64 {
 	for i := range s.quarters.rows {
 		until = max(until, s.quarters.rows[i].last().End())
 	}
+	for i := range s.words.rows {
+		until = max(until, s.words.rows[i].last().End())
+	}
 	return until
 }
 
@@ -166,6 +169,9 @@ func (o *operator) restate(ctx context.Context, s *sensor, left *int, out stream
 		why := cause{told: true, said: &was}
 		due = slices.DeleteFunc(due, func(k window.Key) bool { return !isQuarter(k) && !why.restated(s, k.Start) })
 		if err := o.handOut(ctx, s, due, why, out); err != nil {
+			return err
+		}
+		if err := o.restateWear(s, why, out); err != nil {
 			return err
 		}
 		*left -= weight(due)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/wearstream/wearstream/features/wear"
 	"github.com/wearstream/wearstream/stream"
 	"github.com/wearstream/wearstream/stream/window"
 	"github.com/wearstream/wearstream/stream/wire"
@@ -30,7 +31,7 @@ type mill struct {
 
 func newMill(t testing.TB) *mill {
 	m := &mill{t: t}
-	op, err := New(Config{Cell: "main", Memory: DefaultMemory}, prometheus.NewRegistry())(0, nil, m)
+	op, err := New(Config{Cell: "main", Memory: DefaultMemory, Wear: &wear.Config{Order: wear.DefaultOrder, Params: wear.Default}}, prometheus.NewRegistry())(0, nil, m)
 	if err != nil {
 		t.Fatal(err)
 	}

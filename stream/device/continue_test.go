@@ -14,7 +14,7 @@ import (
 // rough is a way in which the work of a transaction goes wrong and is done again.
 func (b *bench) rough(how int, work func()) {
 	b.commit()
-	rows, log, state, appended := len(b.rows), len(b.log), maps.Clone(b.state), b.appended
+	rows, wear, sides, log, state, appended := len(b.rows), len(b.wear), len(b.sides), len(b.log), maps.Clone(b.state), b.appended
 	work()
 	switch how {
 	case 1:
@@ -29,6 +29,7 @@ func (b *bench) rough(how int, work func()) {
 		return
 	}
 	b.state, b.rows, b.log, b.appended = state, b.rows[:rows], b.log[:log], appended
+	b.wear, b.sides = b.wear[:wear], b.sides[:sides]
 	work()
 }
 

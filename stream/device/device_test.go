@@ -53,6 +53,8 @@ type bench struct {
 	log         []stream.Record
 	state       map[string][]byte
 	rows        []row
+	wear        []wornRow
+	sides       []sideRow
 	refused     []string // reasons
 	ticks       int
 	newOp       stream.NewOperator
@@ -102,6 +104,10 @@ func (b *bench) Emit(topic string, _ int32, _, value []byte, headers ...stream.H
 		b.refused = append(b.refused, string(r.Header(wire.HeaderReason)))
 	case string(r.Header(wire.HeaderKind)) == wire.KindTick:
 		b.ticks++
+	case string(r.Header(wire.HeaderSchema)) == wire.RowsWear:
+		b.decodeWear(value)
+	case string(r.Header(wire.HeaderSchema)) == wire.RowsSides:
+		b.decodeSides(value)
 	default:
 		b.decode(value)
 	}

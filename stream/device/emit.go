@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/wearstream/wearstream/features/pair"
 	"github.com/wearstream/wearstream/stream"
 	"github.com/wearstream/wearstream/stream/window"
 	"github.com/wearstream/wearstream/stream/wire"
@@ -58,7 +59,7 @@ func (o *operator) handOut(ctx context.Context, s *sensor, due []window.Key, why
 			return err
 		}
 	}
-	return nil
+	return o.settleWear(s, out)
 }
 
 // emit hands out a window as it is now, if that is due and something new.
@@ -69,6 +70,11 @@ func (o *operator) emit(ctx context.Context, s *sensor, k window.Key, why cause,
 	}
 	p, waits := s.waiting(k)
 	was := s.handed(k)
+	if w := &s.wearing; k.Length == time.Minute && k.Start > w.Upto && len(w.Todo) == 0 {
+		if err := o.take(ctx, s); err != nil {
+			return err
+		}
+	}
 	entries, ok, err := o.gather(ctx, s, k)
 	if err != nil {
 		return err
@@ -124,6 +130,16 @@ func (o *operator) emitWindow(s *sensor, r *revision, out stream.Output) error {
 		row := form.Row(r.key, &sum)
 		o.sign(row, s, r.key, r, o.batchesOf(r.entries))
 		if err := o.put(row, out); err != nil {
+			return err
+		}
+	}
+	switch r.key.Length {
+	case time.Minute:
+		if err := o.minute(s, r, &sum, out); err != nil {
+			return err
+		}
+	case pair.Length:
+		if err := o.side(s, r, &sum, out); err != nil {
 			return err
 		}
 	}

@@ -8,13 +8,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/wearstream/wearstream/features"
+	"github.com/wearstream/wearstream/features/wear"
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
 type metrics struct {
-	samples, windows, quarantined *prometheus.CounterVec
-	delay                         *prometheus.HistogramVec
-	duplicates, late, unreadable  prometheus.Counter
+	samples, windows, wear, quarantined *prometheus.CounterVec
+	delay                               *prometheus.HistogramVec
+	duplicates, late, unreadable        prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -28,6 +29,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "wearstream_process_windows_total",
 			Help: "Window rows written, by length and status.",
 		}, []string{"length", "state"}),
+		wear: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "wearstream_process_wear_minutes_total",
+			Help: "Rows of minutes of wear written, by what they were and status.",
+		}, []string{"wear", "state"}),
 		delay: f.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "wearstream_process_window_delay_seconds",
 			Help:    "From the end of a window to its first row's commit, by this machine's clock; of sets that look at the window alone.",
@@ -58,6 +63,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			m.windows.WithLabelValues(seconds(length), status)
 		}
 	}
+	for is := wear.Unknown; is <= wear.Charging; is++ {
+		for _, status := range statusOf {
+			m.wear.WithLabelValues(is.String(), status)
+		}
+	}
 	for _, reason := range []string{wire.ReasonConflict, wire.ReasonParse, wire.ReasonShape, wire.ReasonRange, wire.ReasonSensor} {
 		m.quarantined.WithLabelValues(reason)
 	}
@@ -72,6 +82,7 @@ func seconds(d time.Duration) string { return fmt.Sprintf("%.0fs", d.Seconds()) 
 type tally struct {
 	samples                      map[string]int // by lane
 	rows                         map[handed]int
+	wear                         map[handedMinute]int
 	quarantined                  map[string]int // by reason
 	first                        []firstRow
 	duplicates, late, unreadable int
@@ -82,6 +93,9 @@ type handed struct {
 	status string
 }
 
+// handedMinute is a row of a minute of wear.
+type handedMinute struct{ state, status string }
+
 // firstRow is the first row of a window. Quarters wait by design and do not count.
 type firstRow struct {
 	lane string
@@ -89,12 +103,13 @@ type firstRow struct {
 }
 
 func newTally() tally {
-	return tally{samples: map[string]int{}, rows: map[handed]int{}, quarantined: map[string]int{}}
+	return tally{samples: map[string]int{}, rows: map[handed]int{}, wear: map[handedMinute]int{}, quarantined: map[string]int{}}
 }
 
 func (t *tally) reset() {
 	clear(t.samples)
 	clear(t.rows)
+	clear(t.wear)
 	clear(t.quarantined)
 	t.first, t.duplicates, t.late, t.unreadable = t.first[:0], 0, 0, 0
 }
@@ -117,6 +132,9 @@ func (m *metrics) count(t *tally) {
 	}
 	for row, n := range t.rows {
 		m.windows.WithLabelValues(seconds(row.length), row.status).Add(float64(n))
+	}
+	for row, n := range t.wear {
+		m.wear.WithLabelValues(row.state, row.status).Add(float64(n))
 	}
 	for reason, n := range t.quarantined {
 		m.quarantined.WithLabelValues(reason).Add(float64(n))

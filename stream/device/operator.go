@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wearstream/wearstream/features"
+	"github.com/wearstream/wearstream/features/wear"
 	"github.com/wearstream/wearstream/stream"
 	"github.com/wearstream/wearstream/stream/window"
 	"github.com/wearstream/wearstream/stream/wire"
@@ -24,6 +25,7 @@ import (
 type Config struct {
 	Cell   string
 	Sets   []*features.Set // default: core.v1 and ref.v1
+	Wear   *wear.Config    // nil: of minutes of wear nothing is said
 	Memory time.Duration   // how long a device's memory lasts: after it a hole is assumed lost
 }
 
@@ -49,6 +51,8 @@ type operator struct {
 	around   []*window.Around // of those that look beyond it
 	summer   window.Summer
 	quarters window.Summer
+	wear     *wearer // nil: it is not asked for
+	sides    *sides
 	tally    tally
 	devices  atomic.Int64 // len(sensors) at the last Commit
 
@@ -79,6 +83,14 @@ func New(cfg Config, reg prometheus.Registerer) stream.NewOperator {
 			o.live = append(o.live, window.NewRows(set, o.columns))
 			o.summer.SamplesAt = append(o.summer.SamplesAt, set.SampleLengths()...)
 		}
+		if cfg.Wear != nil {
+			var err error
+			if o.wear, err = newWearer(*cfg.Wear); err != nil {
+				return nil, err
+			}
+			o.summer.SamplesAt = append(o.summer.SamplesAt, time.Minute)
+			o.sides = newSides()
+		}
 		o.newRows()
 		err := o.restore(state)
 		o.devices.Store(int64(len(o.sensors)))
@@ -90,6 +102,10 @@ func (o *operator) newRows() {
 	schema := wire.WindowSchema(o.columns)
 	for i := range o.rows {
 		o.rows[i] = wire.NewWindowRows(schema)
+	}
+	if o.wear != nil {
+		o.wear.clear()
+		o.sides.clear()
 	}
 }
 
@@ -274,22 +290,45 @@ func (o *operator) Flush(out stream.Output) error {
 	return nil
 }
 
+// flushRows hands out what is collected for a partition: minutes of wear before the
+// windows that they lie in.
 func (o *operator) flushRows(p int32, out stream.Output) error {
-	if o.rows[p].Len() == 0 {
+	if o.wear != nil {
+		if err := o.flush(p, wire.RowsWear, o.wear.rows[p], out); err != nil {
+			return err
+		}
+		if err := o.flush(p, wire.RowsSides, o.sides.rows[p], out); err != nil {
+			return err
+		}
+	}
+	return o.flush(p, wire.RowsWindows, o.rows[p], out)
+}
+
+// collected are rows of one type.
+type collected interface {
+	Len() int
+	Encode() ([]byte, error)
+}
+
+func (o *operator) flush(p int32, schema string, rows collected, out stream.Output) error {
+	if rows.Len() == 0 {
 		return nil
 	}
-	value, err := o.rows[p].Encode()
+	value, err := rows.Encode()
 	if err != nil {
 		return err
 	}
 	out.Emit(wire.TopicName(o.cfg.Cell, wire.TopicFeatures), p, nil, value,
 		stream.Header{Key: wire.HeaderKind, Value: []byte(wire.KindRows)},
-		stream.Header{Key: wire.HeaderSchema, Value: []byte(wire.RowsWindows)})
+		stream.Header{Key: wire.HeaderSchema, Value: []byte(schema)})
 	return nil
 }
 
 // Changes yields what changed in the state since the last Commit.
 func (o *operator) Changes(yield func(key, value []byte) error) error {
+	if o.wear != nil {
+		o.wear.park()
+	}
 	put := func(key string, value []byte) error { return yield([]byte(key), value) }
 	for _, name := range slices.Sorted(maps.Keys(o.touched)) {
 		if err := o.touched[name].changes(put); err != nil {
@@ -330,6 +369,9 @@ func (o *operator) Rollback() {
 		s.rollback()
 	}
 	o.time = o.was
+	if o.wear != nil {
+		o.wear.sensor, o.wear.changed = nil, false
+	}
 	o.newRows()
 	o.reset()
 }

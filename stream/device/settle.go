@@ -33,6 +33,9 @@ func (o *operator) touch(s *sensor, e *entry) []window.Key {
 		}
 		p.Boot, p.Since = max(p.Boot, e.name.boot), o.time.Clock
 		s.setPending(k, &p)
+		if o.wear != nil && k.Length == time.Minute && k.Start <= s.wearing.Upto {
+			s.wearing.later(k.Start, o.time.Clock)
+		}
 	}
 	s.begun.Forget(e.From, e.To)
 	return keys
@@ -169,7 +172,7 @@ func (o *operator) goOn(ctx context.Context, s *sensor, left *int, out stream.Ou
 		return err
 	}
 	o.evict(s)
-	return nil
+	return o.goOnWear(ctx, s, left, out)
 }
 
 // fire hands out the windows of a sensor that have waited long enough, and gives
@@ -177,7 +180,7 @@ func (o *operator) goOn(ctx context.Context, s *sensor, left *int, out stream.Ou
 func (o *operator) fire(ctx context.Context, s *sensor, left *int, out stream.Output) error {
 	due := o.waited(s, *left)
 	lost := s.head.Sequence.Due(o.time.Clock - int64(o.cfg.Memory))
-	if len(due) == 0 && !lost && len(s.head.Sweeps) == 0 && len(s.head.Restated) == 0 {
+	if len(due) == 0 && !lost && len(s.head.Sweeps) == 0 && len(s.head.Restated) == 0 && !o.wearDue(s) {
 		return nil
 	}
 	o.begin(s)

@@ -26,6 +26,9 @@ const (
 	kindLedger  = 'l' // + length in seconds, page
 	kindQuarter = 'q' // + page
 	kindPending = 'p' // + hour
+	kindWearing = 'w'
+	kindDriver  = 's' // its last minute, and the snapshot
+	kindWords   = 'v' // + page
 )
 
 func stateKey(kind byte, sensor string, numbers ...uint64) string {
@@ -83,10 +86,12 @@ type sensor struct {
 	blocks   table[name, block]
 	ledger   table[window.PageKey, ledgerPage]
 	quarters table[window.PageKey, ledgerPage] // the ledger of these
+	words    table[window.PageKey, ledgerPage] // the ledger of minutes of wear
 	pending  table[int64, agenda]
+	wearing  wearing
 
-	undo  *head // as last committed, while this transaction has touched the sensor
-	fresh bool  // there was no such sensor then
+	undo  *undone // as last committed, while this transaction has touched the sensor
+	fresh bool    // there was no such sensor then
 
 	spans    spans        // entries in the order of time
 	cached   []*entry     // entries with raw
@@ -108,6 +113,8 @@ func newSensor(name_ string) *sensor {
 		},
 		ledger:   newLedger(),
 		quarters: newLedger(),
+		words:    newLedger(),
+		wearing:  newWearing(),
 		pending: table[int64, agenda]{
 			key:     func(a agenda) int64 { return a.hour },
 			compare: cmp.Compare[int64],
@@ -124,6 +131,12 @@ func newLedger() table[window.PageKey, ledgerPage] {
 	}
 }
 
+// undone is what a rollback goes back to beside tables.
+type undone struct {
+	head
+	wearing wearing
+}
+
 // begin makes what follows part of the open transaction.
 func (s *sensor) begin() {
 	if s.undo != nil {
@@ -134,7 +147,9 @@ func (s *sensor) begin() {
 	h.Assignments = slices.Clone(h.Assignments)
 	h.Restated = slices.Clone(h.Restated)
 	h.Sweeps = slices.Clone(h.Sweeps)
-	s.undo = &h
+	w := s.wearing
+	w.Todo = slices.Clone(w.Todo)
+	s.undo = &undone{h, w}
 }
 
 func (s *sensor) commit() {
@@ -142,6 +157,7 @@ func (s *sensor) commit() {
 	s.blocks.commit()
 	s.ledger.commit()
 	s.quarters.commit()
+	s.words.commit()
 	s.pending.commit()
 	s.head.Sequence.Commit()
 	s.undo, s.fresh = nil, false
@@ -152,8 +168,9 @@ func (s *sensor) rollback() {
 	s.blocks.rollback()
 	s.ledger.rollback()
 	s.quarters.rollback()
+	s.words.rollback()
 	s.pending.rollback()
-	s.head, s.undo = *s.undo, nil
+	s.head, s.wearing, s.undo = s.undo.head, s.undo.wearing, nil
 	s.index()
 	s.cached = slices.DeleteFunc(s.cached, func(e *entry) bool {
 		there, ok := s.entries.get(e.name)
@@ -226,6 +243,15 @@ func (s *sensor) changes(yield func(key string, value []byte) error) error {
 		return page(stateKey(kindQuarter, s.name, uint64(k.Index)), p, there)
 	})
 	if err != nil {
+		return err
+	}
+	err = s.words.changed(func(k window.PageKey, p ledgerPage, there bool) error {
+		return page(stateKey(kindWords, s.name, uint64(k.Index)), p, there)
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.changesOfWear(put, yield); err != nil {
 		return err
 	}
 	return s.pending.changed(func(hour int64, a agenda, there bool) error {
@@ -308,6 +334,16 @@ func (s *sensor) restore(key string, value []byte) error {
 		page, err := window.ParsePage(k, value)
 		s.quarters.set(ledgerPage{k, page})
 		return err
+	case kind == kindWords && len(n) == 1:
+		k := window.PageKey{Length: time.Minute, Index: int64(n[0])}
+		page, err := window.ParsePage(k, value)
+		s.words.set(ledgerPage{k, page})
+		return err
+	case kind == kindWearing && len(n) == 0:
+		return cbor.Unmarshal(value, &s.wearing)
+	case kind == kindDriver && len(n) == 0 && len(value) >= 8:
+		at := int64(binary.BigEndian.Uint64(value))
+		s.wearing.driver, s.wearing.at, s.wearing.stored = string(value[8:]), at, at
 	case kind == kindPending && len(n) == 1:
 		a := agenda{hour: int64(n[0])}
 		err := cbor.Unmarshal(value, &a.items)

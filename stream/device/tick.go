@@ -112,7 +112,7 @@ func (o *operator) tick(ctx context.Context, r stream.Record, out stream.Output)
 		if older {
 			s.forget(o.time.Floor, func() { o.begin(s) })
 		}
-		if len(s.pending.rows) == 0 && len(s.head.Sequence.Waits) == 0 && len(s.head.Sweeps) == 0 && len(s.head.Restated) == 0 {
+		if len(s.pending.rows) == 0 && len(s.head.Sequence.Waits) == 0 && len(s.head.Sweeps) == 0 && len(s.head.Restated) == 0 && !o.wearDue(s) {
 			continue
 		}
 		if first {

@@ -1,0 +1,108 @@
+package device
+
+import (
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/wearstream/wearstream/features"
+	"github.com/wearstream/wearstream/features/pair"
+	"github.com/wearstream/wearstream/stream"
+	"github.com/wearstream/wearstream/stream/window"
+	"github.com/wearstream/wearstream/stream/wire"
+)
+
+// sides are what pairing must know of the quarters of an hour of sensors that are
+// somebody's left or right.
+type sides struct {
+	merger window.Merger
+	window features.Window
+	buf    []byte
+	rows   [wire.FeaturesPartitions]wire.SideRows
+}
+
+// maxSides bounds an Arrow record: a side has some 12 KB.
+const maxSides = 50
+
+func newSides() *sides {
+	w := &sides{}
+	w.clear()
+	return w
+}
+
+func (w *sides) clear() {
+	for i := range w.rows {
+		w.rows[i] = wire.NewSideRows()
+	}
+}
+
+var (
+	epochMAD        = coreFeature("mad")
+	meanTemperature = coreFeature("temp_mean")
+)
+
+func coreFeature(id string) func(*features.Window) float64 {
+	c := features.Core
+	return c.Features[slices.Index(c.Columns(), id)].Value
+}
+
+// side hands out the side that a quarter of an hour is, and takes it back from whom it
+// is no longer.
+func (o *operator) side(s *sensor, r *revision, sum *window.Sum, out stream.Output) error {
+	if o.sides == nil {
+		return nil
+	}
+	now := s.assigned(r.key.Start)
+	row := &wire.SideRow{
+		Thing: s.head.Thing, Sensor: s.name, Start: time.Unix(0, r.key.Start).UTC(),
+		Revision: r.number, Status: statusOf[r.state], Coverage: float32(sum.Coverage),
+	}
+	if r.restated(s, r.key.Start) && isSide(*r.said) {
+		gone := *row
+		gone.Status = wire.StatusRetracted
+		if err := o.putSide(&gone, *r.said, out); err != nil {
+			return err
+		}
+	}
+	if !isSide(now) {
+		return nil
+	}
+	w := o.sides
+	content := w.merger.Merge(r.key, o.batchesOf(r.entries)) // the sum's samples are of shorter windows
+	w.buf = w.of(r.key, sum, content.Samples).Append(w.buf[:0])
+	row.Epochs = w.buf
+	return o.putSide(row, now, out)
+}
+
+func isSide(a assignment) bool { return a.Side == "left" || a.Side == "right" }
+
+func (o *operator) putSide(row *wire.SideRow, a assignment, out stream.Output) error {
+	row.Study, row.Participant, row.Side = a.Study, a.Participant, a.Side
+	p := wire.PartitionOf(wire.FeaturesKey(a.Participant, row.Sensor), wire.FeaturesPartitions)
+	rows := &o.sides.rows[p]
+	rows.Append(row)
+	if rows.Len() >= maxSides {
+		return o.flush(p, wire.RowsSides, rows, out)
+	}
+	return nil
+}
+
+// of is the side that a quarter's samples make.
+func (w *sides) of(k window.Key, sum *window.Sum, s features.Samples) *pair.Side {
+	side := &pair.Side{}
+	w.window.Reset(k.Length, sum.Rate)
+	w.window.Epoch = sum.Epoch
+	side.Temperature = meanTemperature(&w.window)
+	for place := range pair.Epochs {
+		start := k.Start + int64(place)*int64(features.EpochLength)
+		n := sort.Search(len(s.T), func(i int) bool { return s.T[i] >= start+int64(features.EpochLength) })
+		if n > 0 {
+			own := features.Samples{T: s.T[:n], X: s.X[:n], Y: s.Y[:n], Z: s.Z[:n]}
+			w.window.Reset(features.EpochLength, sum.Rate)
+			w.window.Epoch = features.NewEpoch(own, features.Readings{}, sum.Rate)
+			side.Put(place, pair.NewEpoch(start, own, epochMAD(&w.window)))
+		}
+		s = features.Samples{T: s.T[n:], X: s.X[n:], Y: s.Y[n:], Z: s.Z[n:]}
+	}
+	return side
+}
