@@ -1,7 +1,6 @@
 package object
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -27,8 +26,7 @@ import (
 // another version of a library may do otherwise. It is stored: it never changes.
 type rowHash struct {
 	sum hash.Hash
-	w   *bufio.Writer
-	n   [8]byte
+	buf []byte // what is not in sum yet
 }
 
 // Types of leaf columns, as in the Parquet format.
@@ -40,22 +38,29 @@ const (
 )
 
 func newRowHash() *rowHash {
-	sum := sha256.New()
-	return &rowHash{sum: sum, w: bufio.NewWriterSize(sum, 16<<10)}
+	return &rowHash{sum: sha256.New(), buf: make([]byte, 0, 2*hashed)}
 }
 
+// hashed is how many bytes are hashed at once.
+const hashed = 16 << 10
+
 func (h *rowHash) String() string {
-	h.w.Flush()
+	h.sum.Write(h.buf)
+	h.buf = h.buf[:0]
 	return hex.EncodeToString(h.sum.Sum(nil))
 }
 
 func (h *rowHash) column(path string, kind byte) {
 	h.bytes([]byte(path))
-	h.w.WriteByte(kind)
+	h.buf = append(h.buf, kind)
 }
 
 // entry is the byte before a value.
 func (h *rowHash) entry(more, value bool) {
+	if len(h.buf) >= hashed {
+		h.sum.Write(h.buf)
+		h.buf = h.buf[:0]
+	}
 	var e byte
 	if value {
 		e |= 1
@@ -63,22 +68,20 @@ func (h *rowHash) entry(more, value bool) {
 	if more {
 		e |= 2
 	}
-	h.w.WriteByte(e)
+	h.buf = append(h.buf, e)
 }
 
-func (h *rowHash) uint32(v uint32) {
-	binary.LittleEndian.PutUint32(h.n[:4], v)
-	h.w.Write(h.n[:4])
-}
-
-func (h *rowHash) uint64(v uint64) {
-	binary.LittleEndian.PutUint64(h.n[:], v)
-	h.w.Write(h.n[:])
-}
+func (h *rowHash) uint32(v uint32) { h.buf = binary.LittleEndian.AppendUint32(h.buf, v) }
+func (h *rowHash) uint64(v uint64) { h.buf = binary.LittleEndian.AppendUint64(h.buf, v) }
 
 func (h *rowHash) bytes(b []byte) {
 	h.uint32(uint32(len(b)))
-	h.w.Write(b)
+	h.buf = append(h.buf, b...)
+}
+
+func (h *rowHash) text(s string) {
+	h.uint32(uint32(len(s)))
+	h.buf = append(h.buf, s...)
 }
 
 // hashRecord is the hash of rows that are to be written.
@@ -105,8 +108,9 @@ func (h *rowHash) arrowColumn(path string, values arrow.Array) error {
 		return err
 	}
 	for i := range values.Len() {
-		h.entry(false, values.IsValid(i))
-		if values.IsValid(i) {
+		valid := values.IsValid(i)
+		h.entry(false, valid)
+		if valid {
 			value(i)
 		}
 	}
@@ -140,7 +144,7 @@ func (h *rowHash) arrowValues(path string, values arrow.Array) (func(i int), err
 	var value func(i int)
 	switch a := values.(type) {
 	case *array.String:
-		kind, value = typeBytes, func(i int) { h.bytes([]byte(a.Value(i))) }
+		kind, value = typeBytes, func(i int) { h.text(a.Value(i)) }
 	case *array.Binary:
 		kind, value = typeBytes, func(i int) { h.bytes(a.Value(i)) }
 	case *array.Int64:
@@ -188,18 +192,42 @@ func (h *rowHash) fileColumn(chunk parquet.ColumnChunk) error {
 		if err != nil {
 			return err
 		}
-		for in := page.Values(); err == nil; {
-			var n int
-			n, err = in.ReadValues(values)
-			for _, v := range values[:n] {
-				h.fileValue(v)
-			}
-		}
-		parquet.Release(page)
-		if err != io.EOF {
+		if err = h.filePage(page, values); err != nil {
 			return err
 		}
 	}
+}
+
+// filePage goes over a page value by value; over one of float values, which most columns
+// have, without the library's boxes.
+func (h *rowHash) filePage(page parquet.Page, values []parquet.Value) (err error) {
+	defer parquet.Release(page)
+	if page.Type().Kind() == parquet.Float && page.Dictionary() == nil && page.RepetitionLevels() == nil && page.DefinitionLevels() != nil {
+		data := page.Data()
+		floats := data.Float()
+		for _, level := range page.DefinitionLevels() {
+			h.entry(false, level > 0)
+			if level > 0 {
+				if len(floats) == 0 {
+					return io.ErrUnexpectedEOF
+				}
+				h.uint32(math.Float32bits(floats[0]))
+				floats = floats[1:]
+			}
+		}
+		return nil
+	}
+	for in := page.Values(); err == nil; {
+		var n int
+		n, err = in.ReadValues(values)
+		for _, v := range values[:n] {
+			h.fileValue(v)
+		}
+	}
+	if err == io.EOF {
+		return nil
+	}
+	return err
 }
 
 func (h *rowHash) fileValue(v parquet.Value) {

@@ -214,33 +214,37 @@ func appendRows(to array.Builder, p part, name string) error {
 	}
 	switch a := p.rec.Column(at[0]).(type) {
 	case *array.String:
-		appendValues(to.(*array.StringBuilder), a, p.at)
+		to := to.(*array.StringBuilder)
+		to.Reserve(len(p.at))
+		for _, i := range p.at {
+			if a.IsNull(i) {
+				to.AppendNull()
+			} else {
+				to.Append(a.Value(i))
+			}
+		}
 	case *array.Uint32:
-		appendValues(to.(*array.Uint32Builder), a, p.at)
+		appendValues(to.(*array.Uint32Builder), a, a.Uint32Values(), p.at)
 	case *array.Float32:
-		appendValues(to.(*array.Float32Builder), a, p.at)
+		appendValues(to.(*array.Float32Builder), a, a.Float32Values(), p.at)
 	case *array.Timestamp:
-		appendValues(to.(*array.TimestampBuilder), a, p.at)
+		appendValues(to.(*array.TimestampBuilder), a, a.TimestampValues(), p.at)
 	default:
 		return fmt.Errorf("values of type %s are not stored", a.DataType())
 	}
 	return nil
 }
 
-func appendValues[T any](to interface {
-	Append(T)
-	AppendNull()
-	Reserve(int)
-}, from interface {
-	Value(int) T
-	IsNull(int) bool
-}, at []int) {
-	to.Reserve(len(at))
-	for _, i := range at {
-		if from.IsNull(i) {
-			to.AppendNull()
-		} else {
-			to.Append(from.Value(i))
+func appendValues[T any](to interface{ AppendValues([]T, []bool) }, from arrow.Array, values []T, at []int) {
+	some, valid := make([]T, len(at)), []bool(nil)
+	for k, i := range at {
+		some[k] = values[i]
+	}
+	if from.NullN() > 0 {
+		valid = make([]bool, len(at))
+		for k, i := range at {
+			valid[k] = from.IsValid(i)
 		}
 	}
+	to.AppendValues(some, valid)
 }

@@ -256,9 +256,9 @@ func (f *file) take(j *job, res *result, outputs []*output) error {
 	f.advance(func(p *Progress) { p.Samples += res.samples })
 	f.minutes = append(f.minutes, res.minutes...)
 	for i, rows := range res.rows {
-		if n := rows.Len(); n > 0 {
-			f.rows[i] += int64(n)
-			if err := outputs[i].add(j.start/int64(24*time.Hour), rows.Record()); err != nil {
+		if rows != nil {
+			f.rows[i] += rows.NumRows()
+			if err := outputs[i].add(j.start/int64(24*time.Hour), rows); err != nil {
 				return err
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/apache/arrow/go/v17/arrow"
+
 	"github.com/wearstream/wearstream/features"
 	"github.com/wearstream/wearstream/features/calibrate"
 	"github.com/wearstream/wearstream/features/pair"
@@ -35,9 +37,15 @@ func (j *job) sign(row *wire.WindowRow) *wire.WindowRow {
 	return row
 }
 
+// What a block has at most.
+const (
+	blockMinutes = int(features.BlockLength / time.Minute)
+	blockWindows = int(features.BlockLength/features.EpochLength) + blockMinutes + 1
+)
+
 // result is the rows of a block, by set, and its minutes.
 type result struct {
-	rows     []*wire.WindowRows
+	rows     []arrow.Record // nil: none
 	minutes  []Minute
 	partials []wear.Partial // of the same minutes
 	side     *pair.Side     // for pairing; nil: it does not pair, or has no samples
@@ -59,9 +67,10 @@ type worker struct {
 	cfg            Config
 	columns        []string // of all sets: one schema, so that readers need no option
 	rows           []*window.Rows
-	around         []*window.Around // by set; of one that looks beyond the window
-	counts         []int            // by set, the place of activity counts; -1: it has none
-	enmo, tempMean int              // the columns of minutes; -1: there is none
+	out            []*wire.WindowRows // by set
+	around         []*window.Around   // by set; of one that looks beyond the window
+	counts         []int              // by set, the place of activity counts; -1: it has none
+	enmo, tempMean int                // the columns of minutes; -1: there is none
 	summer         window.Summer
 	batches        []*wire.SampleBatch
 	wrist          wristwork
@@ -73,6 +82,7 @@ func newWorker(cfg Config) *worker {
 	w.enmo, w.tempMean = slices.Index(w.columns, "enmo"), slices.Index(w.columns, "temp_mean")
 	w.rows, w.around = make([]*window.Rows, len(cfg.Sets)), make([]*window.Around, len(cfg.Sets))
 	for i, set := range cfg.Sets {
+		w.out = append(w.out, wire.NewWindowRows(wire.WindowSchema(w.columns)))
 		w.counts = append(w.counts, slices.Index(set.Columns(), "counts_li_vm"))
 		if set.LooksAround() {
 			w.around[i] = window.NewAround(set, w.columns)
@@ -95,9 +105,11 @@ func (w *worker) run(jobs <-chan *job) func() {
 
 // compute makes the rows of a block: windows as they become due, by end and length.
 func (w *worker) compute(j *job) *result {
-	out := &result{rows: make([]*wire.WindowRows, len(w.cfg.Sets))}
-	for i := range out.rows {
-		out.rows[i] = wire.NewWindowRows(wire.WindowSchema(w.columns))
+	out := &result{
+		rows: make([]arrow.Record, len(w.cfg.Sets)), minutes: make([]Minute, 0, blockMinutes), partials: make([]wear.Partial, 0, blockMinutes),
+	}
+	for _, rows := range w.out {
+		rows.Reserve(blockWindows)
 	}
 	w.batches, w.sums = w.batches[:0], w.sums[:0]
 	for _, p := range j.parts {
@@ -113,8 +125,13 @@ func (w *worker) compute(j *job) *result {
 			if c := w.counts[i]; c >= 0 && values != nil && s.Length == time.Minute {
 				out.counted(s.Start, values[c])
 			}
-			out.rows[i].Append(j.sign(row))
+			w.out[i].Append(j.sign(row))
 		})
+	}
+	for i, rows := range w.out {
+		if rows.Len() > 0 {
+			out.rows[i] = rows.Record()
+		}
 	}
 	return out
 }
@@ -128,7 +145,7 @@ func (w *worker) window(j *job, s *window.Summed, out *result) {
 		row := j.sign(form.Row(s.Key, &s.Sum))
 		note(&minute.ENMO, row.Features, w.enmo)
 		note(&minute.Temp, row.Features, w.tempMean)
-		out.rows[i].Append(row)
+		w.out[i].Append(row)
 	}
 	if j.paired {
 		w.wrist.window(s.Key, &s.Sum, j.start, out)

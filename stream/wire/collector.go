@@ -42,6 +42,9 @@ func (c *collector) value(i int, v float32) {
 	}
 }
 
+// Reserve makes room for so many rows more.
+func (c *collector) Reserve(rows int) { c.b.Reserve(rows) }
+
 // Len is the number of rows collected.
 func (c *collector) Len() int { return c.b.Field(0).Len() }
 
