@@ -139,6 +139,7 @@ type feed struct {
 	t    testing.TB
 	log  []stream.Record
 	recs []arrow.Record
+	done int // records that were taken
 }
 
 func (f *feed) Read(_ context.Context, offsets []int64, yield func(stream.Record) error) error {
@@ -150,7 +151,11 @@ func (f *feed) Read(_ context.Context, offsets []int64, yield func(stream.Record
 	return nil
 }
 
-func (f *feed) Emit(_ string, _ int32, _, value []byte, _ ...stream.Header) {
+func (f *feed) Emit(_ string, _ int32, _, value []byte, headers ...stream.Header) {
+	r := stream.Record{Headers: headers}
+	if string(r.Header(wire.HeaderKind)) != wire.KindRows {
+		return
+	}
 	recs, err := wire.DecodeRows(value)
 	if err != nil {
 		f.t.Fatal(err)
