@@ -49,6 +49,30 @@ func TestFinalAtOnce(t *testing.T) {
 	b.said("the rest, which changes nothing")
 }
 
+// Whatever is final last of sides and minutes, a pair is final with it and not before.
+func TestFinalWithTheLast(t *testing.T) {
+	for last := range 4 {
+		b := newBench(t)
+		b.sides(left.quarter(0, 1, provisional), right.quarter(0, 1, provisional))
+		b.minutes(append(left.worn(0, provisional, allWorn), right.worn(0, provisional, allWorn)...)...)
+		b.said("all is there", "l~r 1 provisional")
+		words := []func(){
+			func() { b.sides(left.quarter(0, 1, final)) },
+			func() { b.sides(right.quarter(0, 1, final)) },
+			func() { b.minutes(left.worn(0, final, allWorn)...) },
+			func() { b.minutes(right.worn(0, final, allWorn)...) },
+		}
+		for i, say := range words {
+			if i != last {
+				say()
+			}
+		}
+		b.said("all but one is final")
+		words[last]()
+		b.said("all is final", "l~r 2 final")
+	}
+}
+
 // Late data makes a pair another, and what takes away its ground takes it back.
 func TestCorrected(t *testing.T) {
 	b := newBench(t)
@@ -214,6 +238,9 @@ func TestForget(t *testing.T) {
 			}
 			b.minutes(right.worn(0, final, "oooo")...)
 			b.said("a pair is taken back unread", "l~r 2 retracted")
+			b.minutes(append(left.worn(1, final, allWorn), right.worn(1, final, allWorn)...)...)
+			b.sides(left.quarter(1, 1, final), right.quarter(1, 1, final))
+			b.said("what is new is read", "l~r 1 final")
 		}
 		b.commit()
 		if day == 25 && len(b.op.(*operator).people) != 1 {
