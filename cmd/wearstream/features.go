@@ -25,7 +25,7 @@ type featuresCmd struct {
 	Out         string   `name:"out" short:"o" required:"" type:"path" placeholder:"DIR" help:"Folder for features/v1/..., wear/v1/..., pairs/v1/... and pages/."`
 	Set         []string `name:"set" default:"core.v1" help:"Feature sets."`
 	Wear        []string `name:"wear" default:"device,detach,ggir2023,actipy" help:"Algorithms of wear, the one that decides first in front: accelthreshold, actipy, choi (of activity counts: with --set ref.v1), cta, detach, device, ggir2013, ggir2023."`
-	Calibrate   string   `name:"calibrate" default:"record" enum:"off,record" help:"Say of recordings of 72 h or more, on the UTC grid, what calibration their still moments ask for; it is not applied: off or record."`
+	Calibrate   string   `name:"calibrate" default:"record" enum:"off,record,apply" help:"Of recordings of 72 h or more: record says what calibration their still moments ask for (windows on the UTC grid only); apply corrects by it all that is computed, from the first sample on, and rows name it in cal_id; off."`
 	Origin      string   `name:"origin" default:"grid" enum:"grid,first-sample" help:"Windows begin on the UTC grid, or are counted from the first sample, to compare with tools that do: grid or first-sample."`
 	Left        []string `name:"left" type:"path" placeholder:"FILE" help:"Recording of a left wrist."`
 	Right       []string `name:"right" type:"path" placeholder:"FILE" help:"Recording of a right wrist."`
@@ -59,6 +59,7 @@ func (c *featuresCmd) Run(ctx context.Context, e *env) error {
 	cfg := batch.Config{
 		Wear:      c.Wear,
 		Calibrate: c.Calibrate == "record",
+		Apply:     c.Calibrate == "apply",
 		FromFirst: c.Origin == "first-sample",
 		Reader:    recording.Options{RateHz: c.RateHz, LSBPerG: c.LSBPerG, TempEvery: c.TempEvery},
 	}
@@ -174,6 +175,7 @@ type recordingResult struct {
 	Findings    []findingResult  `json:"findings,omitempty"`
 
 	Calibration *calibrate.Record `json:"calibration,omitempty"`
+	Calibrated  bool              `json:"calibrated,omitempty"` // by it
 	Warning     string            `json:"warning,omitempty"`
 	Error       string            `json:"error,omitempty"`
 }
@@ -197,7 +199,7 @@ func (c *featuresCmd) tell(e *env, reports []batch.Report, took time.Duration) e
 			fmt.Fprintf(e.stderr, "%s: %v\n", r.Path, r.Err)
 		} else {
 			samples += one.Samples
-			one.Calibration = r.Calibrate
+			one.Calibration, one.Calibrated = r.Calibrate, r.Calibrated
 			one.WearMin = map[string]int{}
 			for _, s := range r.Wear {
 				one.WearMin[s.State.String()] += s.Minutes()

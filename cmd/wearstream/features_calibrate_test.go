@@ -14,7 +14,7 @@ import (
 
 // TestCalibration: a device whose axes are off by a known offset and scale, at rest in
 // hundreds of directions for three days: both are told, to half a milli-g (the fit stops
-// before it is exact), and nothing is corrected.
+// before it is exact), and nothing is corrected, unless that was asked for.
 func TestCalibration(t *testing.T) {
 	offset, scale := [3]float64{0.030, -0.020, 0.045}, [3]float64{1.010, 0.985, 1.004}
 	var text strings.Builder
@@ -35,7 +35,7 @@ func TestCalibration(t *testing.T) {
 		t.Fatal(err)
 	}
 	stored := map[string]map[string][]byte{}
-	for _, mode := range []string{"off", "record"} {
+	for _, mode := range []string{"off", "record", "apply"} {
 		out := filepath.Join(dir, mode)
 		stdout, stderr, code := call("features", "--json", "-o", out, "--calibrate", mode, file)
 		if code != exitOK {
@@ -64,8 +64,18 @@ func TestCalibration(t *testing.T) {
 			}
 		}
 		page, err := os.ReadFile(filepath.Join(out, "pages", "still.html"))
-		if err != nil || !strings.Contains(string(page), "asked for, not applied") {
-			t.Errorf("the page does not say so: %v", err)
+		says := map[string]string{"record": "asked for, not applied", "apply": "applied from the first sample on"}[mode]
+		if err != nil || !strings.Contains(string(page), says) {
+			t.Errorf("the page does not say that it is %s: %v", says, err)
+		}
+		if got.Recordings[0].Calibrated != (mode == "apply") {
+			t.Errorf("%s: calibrated %t", mode, got.Recordings[0].Calibrated)
+		}
+		if mode == "apply" {
+			off := strings.TrimSpace(duckDB(t, fmt.Sprintf(`SELECT count(*) FROM read_parquet('%s/features/v1/*/*/*/*.parquet') WHERE cal_id <> '%s' OR abs(vm_mean - 1) > 0.0005`, out, r.ID)))
+			if off != "0" {
+				t.Errorf("%s windows are not calibrated", off)
+			}
 		}
 	}
 	for name, body := range stored["off"] {

@@ -20,6 +20,7 @@ type Config struct {
 	Sets      []*features.Set   // default: core.v1
 	Wear      []string          // algorithms of wear by precedence; default: wear.DefaultOrder
 	Calibrate bool              // say what calibration recordings ask for; on the grid only
+	Apply     bool              // calibrate those that ask for an accepted one, from their first sample on
 	FromFirst bool              // windows are counted from the first sample instead of 1970
 	Reader    recording.Options // how files are read
 	Workers   int               // default: one per processor

@@ -16,7 +16,12 @@
 // 15 min, and what it finds of days says that devices may be mislabelled.
 //
 // From the still moments of a recording of three days or more follows what calibration
-// its device asks for. It is told and corrects nothing.
+// its device asks for. It is told and corrects nothing, unless Config.Apply says so:
+// then the recording is read for its still moments first, and an accepted record
+// corrects every sample from the first one on, before it is quantised, the one time, to
+// micro-g. All that is said of the recording is said of the corrected samples: features,
+// digest, wear, pairs; the cal_id of its rows is the record's. (A stream cannot know
+// what was measured later: there a record is valid from the next local midnight.)
 //
 // # What a row says beside that
 //

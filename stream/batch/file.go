@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -34,8 +35,17 @@ func (b *Batch) file(ctx context.Context, in Input, paired bool) (rep Report, _ 
 	f.paired = paired && (in.Side == "left" || in.Side == "right")
 	if b.cfg.FromFirst {
 		f.origin = r.First.UnixNano()
-	} else if b.cfg.Calibrate && r.Last.Sub(r.First) >= calibrate.Default.MinSpan {
+	}
+	if long := r.Last.Sub(r.First) >= calibrate.Default.MinSpan; long && (b.cfg.Apply || b.cfg.Calibrate && !b.cfg.FromFirst) {
 		f.first = r.First.UnixNano()
+	}
+	if b.cfg.Apply && f.first != 0 {
+		if rep.Calibrate, rep.Err = f.attempt(ctx); rep.Err != nil {
+			return rep, nil
+		}
+		if f.first = 0; rep.Calibrate != nil && rep.Calibrate.Accepted {
+			f.record, rep.Calibrated = rep.Calibrate, true
+		}
 	}
 	rep.Err = f.compute(ctx, f.slide())
 	if errors.Is(rep.Err, errBack) {
@@ -63,7 +73,7 @@ func (f *file) report(rep *Report) {
 		rep.Algos = append(rep.Algos, set.Algo())
 	}
 	rep.Algos = append(rep.Algos, f.wear.algo)
-	rep.Calibrate = f.wear.attempt
+	rep.Calibrate = cmp.Or(rep.Calibrate, f.wear.attempt)
 	rep.Minutes, rep.Wear, rep.Gaps = f.minutes, f.wear.stretches, f.time.gaps()
 	rep.MeasuredHz = float64(f.time.samples) / f.time.took
 }
@@ -75,7 +85,8 @@ type file struct {
 	rate    uint32 // nominal, millihertz
 	model   string
 	paired  bool
-	first   int64 // of the samples, where it is calibrated; else 0
+	first   int64             // of the samples, where still moments are looked at; else 0
+	record  *calibrate.Record // that corrects it, or nil
 	batches iter.Seq2[*wire.SampleBatch, error]
 	origin  int64
 	seen    int64 // how far its time comes, where that is known already
@@ -102,6 +113,7 @@ func (f *file) count(ctx context.Context, s *slide) error {
 
 // parts reads the recording.
 func (f *file) parts(ctx context.Context, yield func(part) error) error {
+	c := corrector{Record: f.record}
 	for b, err := range f.batches {
 		if err == nil {
 			err = context.Cause(ctx)
@@ -110,6 +122,9 @@ func (f *file) parts(ctx context.Context, yield func(part) error) error {
 			return err
 		}
 		b.Sensor, b.Boot = f.in.Sensor, 1
+		if f.record != nil {
+			b = c.batch(b)
+		}
 		if p, ok := partOf(b); ok {
 			if err := yield(p); err != nil {
 				return err
@@ -152,7 +167,7 @@ func (f *file) compute(ctx context.Context, s *slide) (err error) {
 func (f *file) read(ctx context.Context, s *slide, queue chan<- *job) error {
 	send := func(blocks []*block) error {
 		for _, b := range blocks {
-			j := &job{block: b, in: f.in, rate: f.rate, paired: f.paired, still: f.first != 0, origin: f.origin, seen: max(f.seen, f.time.seen), done: make(chan *result, 1)}
+			j := &job{block: b, in: f.in, record: f.record, rate: f.rate, paired: f.paired, still: f.first != 0, origin: f.origin, seen: max(f.seen, f.time.seen), done: make(chan *result, 1)}
 			select {
 			case f.jobs <- j:
 				queue <- j

@@ -35,7 +35,8 @@ type Report struct {
 	Minutes    []Minute
 	Findings   []pair.Finding // of the recording alone
 	Pairs      []*Pair
-	Calibrate  *calibrate.Record // the last attempt, which corrected nothing here; nil: none was due
+	Calibrate  *calibrate.Record // the last attempt; nil: none was due
+	Calibrated bool              // by it; else it corrected nothing
 	Wear       []Stretch         // from the first minute to the last
 	Err        error             // nothing of it is stored
 }

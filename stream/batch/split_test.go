@@ -131,16 +131,16 @@ func computed(t testing.TB, cfg batch.Config, path string) *rowtest.Rows {
 
 // within says whether a window, with all that its set looks at around it, lies in an
 // interval of time.
-func within(from, to time.Time, origin int64) func(arrow.Record) bool {
+func within(from, to time.Time, origin int64) func(arrow.Record, int) bool {
 	lead := map[string]*features.Set{}
 	for _, name := range features.Names() {
 		set := features.ByName(name)
 		lead[set.Algo()] = set
 	}
-	return func(row arrow.Record) bool {
-		set := lead[row.Column(7).ValueStr(0)]
-		start := time.UnixMilli(int64(row.Column(5).(*array.Timestamp).Value(0)))
-		end := start.Add(time.Duration(row.Column(6).(*array.Uint32).Value(0)) * time.Second)
+	return func(rec arrow.Record, i int) bool {
+		set := lead[rec.Column(7).ValueStr(i)]
+		start := time.UnixMilli(int64(rec.Column(5).(*array.Timestamp).Value(i)))
+		end := start.Add(time.Duration(rec.Column(6).(*array.Uint32).Value(i)) * time.Second)
 		if set.LooksAround() { // its filters begin before the block, and some run back from beyond its end
 			block := start.Add(-time.Duration((start.UnixNano() - origin) % int64(features.BlockLength)))
 			start, end = block.Add(-set.Lead), block.Add(features.BlockLength+set.Trail)

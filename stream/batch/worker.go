@@ -19,9 +19,10 @@ import (
 type job struct {
 	*block
 	in     Input
-	rate   uint32 // the recording's nominal one, millihertz
-	paired bool   // it may pair
-	still  bool   // it is calibrated
+	rate   uint32            // the recording's nominal one, millihertz
+	record *calibrate.Record // that corrected it, or nil
+	paired bool              // it may pair
+	still  bool              // its still moments are looked at
 	origin int64
 	seen   int64 // how far the recording's time has come
 	done   chan *result
@@ -31,6 +32,9 @@ type job struct {
 func (j *job) sign(row *wire.WindowRow) *wire.WindowRow {
 	row.Study, row.Participant, row.Side, row.Thing, row.Sensor = j.in.Study, j.in.Participant, j.in.Side, j.in.thing(), j.in.Sensor
 	row.Revision, row.Status, row.FinalReason, row.Lane = 1, wire.StatusFinal, wire.FinalComplete, wire.LaneBacklog
+	if j.record != nil {
+		row.CalID = j.record.ID
+	}
 	if j.seen < row.Start.Add(row.Length).UnixNano() {
 		row.FinalReason = wire.FinalEnd
 	}

@@ -46,7 +46,7 @@ func Write(w io.Writer, r *batch.Report) error {
 	v.scales(r.Minutes)
 	v.states(r.Wear)
 	v.doubts(r)
-	v.calibration(r.Calibrate)
+	v.calibration(r.Calibrate, r.Calibrated)
 	v.Panels = panels(rec.First, rec.Last)
 	for i := range v.Panels {
 		v.Panels[i].draw(&v, r.Minutes)
@@ -107,13 +107,17 @@ func (v *view) doubts(r *batch.Report) {
 	}
 }
 
-// calibration says what its still moments ask for.
-func (v *view) calibration(r *calibrate.Record) {
+// calibration says what its still moments ask for, and whether it was done.
+func (v *view) calibration(r *calibrate.Record, applied bool) {
 	switch {
 	case r == nil:
 	case r.Accepted:
-		v.Calibration = fmt.Sprintf("asked for, not applied: from %d still epochs of %s, mean error %.1f to %.1f mg; offset %+.1f %+.1f %+.1f mg, scale %.4f %.4f %.4f (%s, %s)",
-			r.Epochs, r.Span, 1000*r.ErrorBefore, 1000*r.ErrorAfter, 1000*r.Offset[0], 1000*r.Offset[1], 1000*r.Offset[2], r.Scale[0], r.Scale[1], r.Scale[2], r.Algorithm, r.ID)
+		what := "asked for, not applied"
+		if applied {
+			what = "applied from the first sample on"
+		}
+		v.Calibration = fmt.Sprintf("%s: from %d still epochs of %s, mean error %.1f to %.1f mg; offset %+.1f %+.1f %+.1f mg, scale %.4f %.4f %.4f (%s, %s)",
+			what, r.Epochs, r.Span, 1000*r.ErrorBefore, 1000*r.ErrorAfter, 1000*r.Offset[0], 1000*r.Offset[1], 1000*r.Offset[2], r.Scale[0], r.Scale[1], r.Scale[2], r.Algorithm, r.ID)
 	default:
 		v.Calibration = fmt.Sprintf("could not be told: %s, from %d still epochs of %s, mean error %.1f mg (%s, %s)", r.Reason, r.Epochs, r.Span, 1000*r.ErrorBefore, r.Algorithm, r.ID)
 	}
