@@ -192,7 +192,7 @@ func grammar(t *testing.T, rows []row) map[string]row {
 // transactions, the last rows are those that the last words make.
 func TestAnyOrder(t *testing.T) {
 	said := 0
-	for seed := range uint64(40) {
+	for seed := range uint64(16) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		corrections := seed%2 == 1
 		lives := [][]word{life(r, left, 3, corrections), life(r, right, 3, corrections)}
@@ -224,7 +224,7 @@ func TestAnyOrder(t *testing.T) {
 			said += len(got)
 		}
 	}
-	if said < 200 {
+	if said < 80 {
 		t.Errorf("%d pairs", said)
 	}
 	t.Logf("%d pairs were said in the end", said)

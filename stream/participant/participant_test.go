@@ -164,7 +164,7 @@ func TestOthers(t *testing.T) {
 		t.Errorf("state %v, rows %v", b.state, b.rows)
 	}
 	for _, broken := range []stream.Record{
-		{Value: []byte("no rows"), Headers: []stream.Header{{Key: wire.HeaderKind, Value: []byte(wire.KindRows)}, {Key: wire.HeaderSchema, Value: []byte(wire.RowsSides)}}},
+		{Value: []byte("x"), Headers: []stream.Header{{Key: wire.HeaderKind, Value: []byte(wire.KindRows)}, {Key: wire.HeaderSchema, Value: []byte(wire.RowsSides)}}},
 		{Value: []byte(`{"utc_us":1}`), Headers: []stream.Header{{Key: wire.HeaderKind, Value: []byte(wire.KindTick)}, {Key: wire.HeaderSource, Value: []byte("wear.main.device.v1/2")}}},
 		{Value: []byte(`1`), Headers: []stream.Header{{Key: wire.HeaderKind, Value: []byte(wire.KindTick)}}},
 	} {
