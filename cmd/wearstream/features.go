@@ -29,7 +29,7 @@ type featuresCmd struct {
 	Origin      string   `name:"origin" default:"grid" enum:"grid,first-sample" help:"Windows begin on the UTC grid, or are counted from the first sample, to compare with tools that do: grid or first-sample."`
 	Left        []string `name:"left" type:"path" placeholder:"FILE" help:"Recording of a left wrist."`
 	Right       []string `name:"right" type:"path" placeholder:"FILE" help:"Recording of a right wrist."`
-	Manifest    string   `name:"manifest" type:"path" placeholder:"FILE" help:"CSV with the columns file and any of sensor, study, participant, side."`
+	Manifest    string   `name:"manifest" type:"path" placeholder:"FILE" help:"CSV with the columns file and any of sensor, study, participant, side, serial (of the assigned device)."`
 	Study       string   `name:"study" help:"Study of all recordings that the manifest does not name one for."`
 	Participant string   `name:"participant" help:"Participant, likewise."`
 	RateHz      float64  `name:"rate" help:"Nominal rate in Hz, where the file's own is wrong."`

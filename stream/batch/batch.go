@@ -31,6 +31,7 @@ type Input struct {
 	Path                     string `json:"path"`
 	Sensor                   string `json:"sensor"` // a valid sensor's name
 	Study, Participant, Side string `json:"-"`
+	Serial                   string `json:"-"` // of the device that was assigned; empty: not known
 }
 
 // Table is what rows say.

@@ -11,6 +11,8 @@
 // Of each minute from the first to the last, sooner than 24 h after one with samples,
 // features/wear says whether the device was worn, with the thresholds for its model.
 //
+// A manifest may say which device was assigned: a file of another one is found.
+//
 // Recordings of a left and a right wrist that belong to one participant, or are plainly
 // the two of nobody's, pair where they overlap: features/pair compares their windows of
 // 15 min, and what it finds of days says that devices may be mislabelled.

@@ -29,7 +29,7 @@ func (b *Batch) file(ctx context.Context, in Input, paired bool) (rep Report, _ 
 	}
 	rep.Recording = r
 	in.side(r.Device.Side)
-	rep.Input, rep.Findings = in, headed(r.Device.Side, in.Side)
+	rep.Input, rep.Findings = in, told(r.Device, in)
 	b.advance(func(p *Progress) { p.SamplesOf += r.Samples })
 	f := &file{Batch: b, in: in, rate: r.RateMHz, model: r.Device.Model, batches: r.Batches()}
 	f.paired = paired && (in.Side == "left" || in.Side == "right")

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/wearstream/wearstream/features/pair"
+	"github.com/wearstream/wearstream/stream/recording"
 )
 
 // TestPeople: whose recordings may pair, and that a person's are computed one after the
@@ -45,20 +46,32 @@ func TestPeople(t *testing.T) {
 	}
 }
 
-// TestHeaded: a file that names the other side than it is given as is found.
-func TestHeaded(t *testing.T) {
+// TestTold: a file that names another device, or the other side, than it is given as is
+// found; where either does not say, nothing is.
+func TestTold(t *testing.T) {
 	for _, c := range []struct {
-		told, given string
-		found       bool
-	}{{"left", "right", true}, {"right", "left", true}, {"left", "left", false}, {"", "left", false}, {"left", "none", false}} {
-		got := headed(c.told, c.given)
-		if len(got) == 1 != c.found {
-			t.Errorf("%q, given as %q: %v", c.told, c.given, got)
+		side, serial string // the file's
+		in           Input
+		found        []pair.Code
+		says         string
+	}{
+		{side: "left", in: Input{Side: "right"}, found: []pair.Code{pair.SideHeader}, says: "left, and is given as right"},
+		{side: "right", in: Input{Side: "left"}, found: []pair.Code{pair.SideHeader}, says: "right, and is given as left"},
+		{side: "left", in: Input{Side: "left"}}, {in: Input{Side: "left"}}, {side: "left", in: Input{Side: "none"}},
+		{serial: "012967", in: Input{Serial: "012968"}, found: []pair.Code{pair.SerialMismatch}, says: "012967, and is given as 012968"},
+		{serial: "012967", side: "left", in: Input{Serial: "1", Side: "right"}, found: []pair.Code{pair.SerialMismatch, pair.SideHeader}, says: "another device"},
+		{serial: "012967", in: Input{Serial: "012967"}}, {serial: "012967"}, {in: Input{Serial: "012967"}},
+	} {
+		got := told(recording.Device{Side: c.side, Serial: c.serial}, c.in)
+		var codes []pair.Code
+		for _, f := range got {
+			codes = append(codes, f.Code)
 		}
-		if c.found {
-			if s := Say(got[0]); got[0].Code != pair.SideHeader || !strings.Contains(s, c.told+", and is given as "+c.given) {
-				t.Errorf("said as %q", s)
-			}
+		if !slices.Equal(codes, c.found) {
+			t.Errorf("%+v: %v, want %v", c, codes, c.found)
+		}
+		if len(got) > 0 && !strings.Contains(Say(got[0]), c.says) {
+			t.Errorf("said as %q", Say(got[0]))
 		}
 	}
 }

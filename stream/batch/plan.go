@@ -127,8 +127,8 @@ func sideOf(name string) (side string) {
 }
 
 // ReadManifest reads a list of recordings: CSV with a header of the column file and
-// any of sensor, study, participant, side (left, right or none), in any order. Files
-// are relative to the manifest's folder.
+// any of sensor, study, participant, side (left, right or none) and serial, that of the
+// device that was assigned, in any order. Files are relative to the manifest's folder.
 func ReadManifest(path string) ([]Input, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -147,7 +147,7 @@ func ReadManifest(path string) ([]Input, error) {
 	return inputs, nil
 }
 
-var manifestColumns = []string{"file", "sensor", "study", "participant", "side"}
+var manifestColumns = []string{"file", "sensor", "study", "participant", "side", "serial"}
 
 func parseManifest(r io.Reader) ([]Input, error) {
 	c := csv.NewReader(r)
@@ -182,7 +182,7 @@ func parseManifest(r io.Reader) ([]Input, error) {
 			}
 			return ""
 		}
-		in := Input{Path: field("file"), Sensor: field("sensor"), Study: field("study"), Participant: field("participant"), Side: strings.ToLower(field("side"))}
+		in := Input{Path: field("file"), Sensor: field("sensor"), Study: field("study"), Participant: field("participant"), Side: strings.ToLower(field("side")), Serial: field("serial")}
 		if in.Path == "" {
 			line, _ := c.FieldPos(at["file"])
 			return nil, fmt.Errorf("line %d: no file", line)

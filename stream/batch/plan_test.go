@@ -22,7 +22,7 @@ func TestSideOfName(t *testing.T) {
 func TestSources(t *testing.T) {
 	dir := t.TempDir()
 	manifest := filepath.Join(dir, "study.csv")
-	text := "\ufeffside, File,participant\nright,a_left.csv,P-1\n,sub/b.csv,\nleft," + filepath.Join(dir, "c.csv") + ",\n"
+	text := "\ufeffside, File,participant,serial\nright,a_left.csv,P-1,012967\n,sub/b.csv,,\nleft," + filepath.Join(dir, "c.csv") + ",,\n"
 	if err := os.WriteFile(manifest, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func TestSources(t *testing.T) {
 		{"sides by name and by flag, in any order", Sources{Files: []string{"x_R.csv.gz", "y.csv"}, Left: []string{"z right.csv"}, Right: []string{"y.csv"}}, []Input{
 			{Path: "x_R.csv.gz", Sensor: "x_R", Side: "right"}, {Path: "y.csv", Sensor: "y", Side: "right"}, {Path: "z right.csv", Sensor: "z_right", Side: "left"}}},
 		{"the manifest counts first", Sources{Manifest: manifest, Files: []string{at("c.csv")}, Right: []string{at("sub/b.csv"), at("c.csv")}, Study: "ST", Participant: "P-9"}, []Input{
-			{Path: at("a_left.csv"), Sensor: "a_left", Study: "ST", Participant: "P-1", Side: "right"},
+			{Path: at("a_left.csv"), Sensor: "a_left", Study: "ST", Participant: "P-1", Side: "right", Serial: "012967"},
 			{Path: at("sub/b.csv"), Sensor: "b", Study: "ST", Participant: "P-9", Side: "right"},
 			{Path: at("c.csv"), Sensor: "c", Study: "ST", Participant: "P-9", Side: "left"}}},
 	} {
