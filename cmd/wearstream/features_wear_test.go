@@ -66,7 +66,7 @@ func TestOracleWear(t *testing.T) {
 			}
 			for _, session := range sessions {
 				want := wearReference(t, data, session, c.column)
-				got := strings.Fields(duckDB(t, fmt.Sprintf(`SELECT state || ':' || "by" FROM read_parquet('%s/wear/v1/*/*/*.parquet', hive_partitioning = true)
+				got := strings.Fields(duckDB(t, fmt.Sprintf(`SELECT state || ':' || decided_by FROM read_parquet('%s/wear/v1/*/*/*.parquet', hive_partitioning = true)
 					WHERE sensor = '%s' AND study = 'ST01' AND participant = 'P-1' AND status = 'final' AND algo LIKE '%s@%%' ORDER BY window_start`, out, session, name)))
 				if len(got) < len(want) || len(got) > len(want)+15 {
 					t.Fatalf("%s: %d minutes, the reference has %d", session, len(got), len(want))

@@ -32,10 +32,18 @@ func sorted(lines []string) string {
 // finals is every window as it is now, with all that a kill must not change.
 const finals = `SELECT * EXCEPT (revision, lane, dup_n, final_reason), toString(status) AS status_ FROM features_%s ORDER BY sensor, algo, window_start`
 
-func (u *upProcess) finals() (all [3]string) {
+// finalWear and finalPairs likewise. When late data comes decides whether they are final
+// or corrected.
+const (
+	finalWear  = `SELECT * EXCEPT (revision, status), status = 'provisional' FROM wear_60s ORDER BY sensor, algo, window_start`
+	finalPairs = `SELECT * EXCEPT (revision, status), status = 'provisional' FROM pairs_900s ORDER BY participant, sensor_left, sensor_right, algo, window_start`
+)
+
+func (u *upProcess) finals() (all [5]string) {
 	for i, length := range []string{"5s", "60s", "900s"} {
 		all[i] = u.mustQuery(fmt.Sprintf(finals, length))
 	}
+	all[3], all[4] = u.mustQuery(finalWear), u.mustQuery(finalPairs)
 	return all
 }
 
@@ -53,7 +61,25 @@ func (u *upProcess) complete(sensors int) {
 		}
 		return nil
 	})
+	eventually(u.t, 60*time.Second, "every minute of wear and every pair is final", func() error {
+		text, err := u.query(`SELECT (SELECT (uniqExact(sensor), countIf(status = 'provisional')) FROM wear_60s),
+			(SELECT countIf(status = 'provisional') FROM pairs_900s), (SELECT count() FROM pairs_900s) = (` + pairable + `)`)
+		if err != nil {
+			return err
+		}
+		if want := fmt.Sprintf("(%d,0)\t0\t1\n", sensors); text != want {
+			return fmt.Errorf("sensors and provisional minutes, provisional pairs, all that can pair: %q, want %q", text, want)
+		}
+		return nil
+	})
 }
+
+// pairable is how many quarters of an hour both sides have with coverage and worn.
+const pairable = `WITH worn AS (SELECT sensor, toStartOfFifteenMinutes(window_start) AS quarter, countIf(state = 'WEAR') AS minutes FROM wear_60s GROUP BY sensor, quarter)
+	SELECT count() FROM features_900s AS l JOIN features_900s AS r USING (study, participant, window_start)
+	JOIN worn AS wl ON wl.sensor = l.sensor AND wl.quarter = l.window_start JOIN worn AS wr ON wr.sensor = r.sensor AND wr.quarter = r.window_start
+	WHERE l.side = 'left' AND r.side = 'right' AND l.algo LIKE 'core.v1@%' AND r.algo LIKE 'core.v1@%'
+	AND least(l.coverage, r.coverage) >= 0.8 AND least(wl.minutes, wr.minutes) >= 12`
 
 // TestKill kills everything at random moments while recordings are replayed.
 // TEST_KILLS says how often; a few times unless said.
@@ -78,10 +104,12 @@ func TestKill(t *testing.T) {
 	files = files[:min(len(files), 4)]
 	data, acked := t.TempDir(), filepath.Join(t.TempDir(), "acked.jsonl")
 
-	// The replay is paced so that it lasts as long as the killing does.
+	// The replay is paced so that it lasts as long as the killing does. Two of the
+	// recordings, moved to the same day, are a participant's left and right.
 	u := startUp(t, data)
+	u.assign(files[0], files[1])
 	pace := max(20, 3000/(3*kills))
-	replay := program(context.Background(), append([]string{"replay", "--data", data, "--json", "--acked", acked, "--speed", fmt.Sprint(pace), "--patience", "5m"}, files...)...)
+	replay := program(context.Background(), append([]string{"replay", "--data", data, "--json", "--acked", acked, "--speed", fmt.Sprint(pace), "--patience", "5m", "--start", sameDay}, files...)...)
 	var out, errs bytes.Buffer
 	replay.Stdout, replay.Stderr = &out, &errs
 	if err := replay.Start(); err != nil {
@@ -125,16 +153,33 @@ func TestKill(t *testing.T) {
 	}
 
 	calm := startUp(t, t.TempDir())
-	if _, code := runProgram(t, append([]string{"replay", "--data", calm.at.Data}, files...)...); code != 0 {
+	calm.assign(files[0], files[1])
+	if _, code := runProgram(t, append([]string{"replay", "--data", calm.at.Data, "--start", sameDay}, files...)...); code != 0 {
 		t.Fatal("replay without kills failed")
 	}
 	calm.complete(len(files))
 	for i, want := range calm.finals() {
+		if want == "" {
+			t.Errorf("%d: there are no rows to be compared", i)
+		}
 		if got[i] != want {
 			t.Errorf("windows %d differ from those of a run without a kill:\n%s", i, firstDifference(got[i], want))
 		}
 	}
 	calm.stop()
+}
+
+const sameDay = "2026-03-01T08:00:00Z"
+
+// assign makes two recordings' things the left and right of a participant.
+func (u *upProcess) assign(left, right string) {
+	u.t.Helper()
+	for i, file := range []string{left, right} {
+		thing, _, _ := strings.Cut(filepath.Base(file), ".")
+		if _, code := runProgram(u.t, "participant", "assign", "P1", "--data", u.at.Data, "--study", "ST", "--sensor", thing, "--side", [2]string{"left", "right"}[i]); code != 0 {
+			u.t.Fatalf("assign %s: exit status %d", thing, code)
+		}
+	}
 }
 
 // breakParts kills a broker and the object store on the way, cuts the store off,

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/wearstream/wearstream/features"
+	"github.com/wearstream/wearstream/features/wear"
 	"github.com/wearstream/wearstream/stream/device"
 	"github.com/wearstream/wearstream/stream/processor"
 	"github.com/wearstream/wearstream/stream/wire"
@@ -26,6 +27,20 @@ var streamSets = []*features.Set{features.Core, features.Ref}
 type processFlags struct {
 	processor.Config `embed:""`
 	Sets             []string `name:"sets" default:"core.v1,ref.v1" enum:"core.v1,ref.v1" help:"Feature sets: core.v1, and ref.v1 for comparisons with the field's reference implementations, whose windows are final 20 minutes later at most."`
+	Wear             []string `name:"wear" default:"device,detach,ggir2023,actipy" help:"Algorithms of wear, the one that decides first in front: accelthreshold, actipy, cta, detach, device, ggir2013, ggir2023. none: of wear nothing is said, and wrists are not paired."`
+	WearModel        string   `name:"wear_model" default:"" placeholder:"MODEL" help:"Model of the devices, whose noise and steps some algorithms of wear ask for: E4, GENEA, Verisense. Default: the thresholds of the papers."`
+}
+
+// wear is what is said of minutes; nil: nothing.
+func (c processFlags) wear() (*wear.Config, error) {
+	if slices.Equal(c.Wear, []string{"none"}) {
+		return nil, nil
+	}
+	cfg := &wear.Config{Order: c.Wear, Params: wear.ForModel(c.WearModel)}
+	if err := device.CheckWear(*cfg); err != nil {
+		return nil, fmt.Errorf("--process.wear: %w", err)
+	}
+	return cfg, nil
 }
 
 // Validate reports all that is wrong, each with its flag.
@@ -68,13 +83,14 @@ func (c *processCmd) Run(ctx context.Context, e *env) error {
 // processor makes the processor of the device topic.
 func (s *site) processor(cfg processFlags) (*processor.Processor, error) {
 	sets, err := cfg.sets()
-	if err := errors.Join(cfg.Validate(), err); err != nil {
+	worn, errWear := cfg.wear()
+	if err := errors.Join(cfg.Validate(), err, errWear); err != nil {
 		return nil, err
 	}
 	p := processor.New(cfg.Config, processor.Deps{
 		Kafka: s.kafka, Cell: s.cell, Group: "process", Instance: s.instance,
 		Input: wire.TopicDevice, Changelog: wire.TopicStateDevice,
-		New: device.New(device.Config{Cell: s.cell, Sets: sets, Memory: device.DefaultMemory}, s.reg),
+		New: device.New(device.Config{Cell: s.cell, Sets: sets, Wear: worn, Memory: device.DefaultMemory}, s.reg),
 		Log: s.log, Registry: s.reg, Embedded: s.embedded,
 	})
 	s.health.add("process", p.Ready)

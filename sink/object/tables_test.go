@@ -74,7 +74,7 @@ type wearRow struct {
 	Revision    uint32    `parquet:"revision"`
 	Status      string    `parquet:"status"`
 	State       string    `parquet:"state"`
-	By          string    `parquet:"by"`
+	By          string    `parquet:"decided_by"`
 }
 
 func (r wearRow) String() string {

@@ -331,7 +331,7 @@ func TestWear(t *testing.T) {
 		var minutes []string
 		for _, id := range slices.Sorted(maps.Keys(m.wear)) {
 			r := m.wear[id]
-			minutes = append(minutes, strings.Join([]string{r["window_start"], r["state"], r["by"], r["status"], r["study"], r["side"], r["thing"], r["algo"]}, " "))
+			minutes = append(minutes, strings.Join([]string{r["window_start"], r["state"], r["decided_by"], r["status"], r["study"], r["side"], r["thing"], r["algo"]}, " "))
 		}
 		return minutes, reports[0]
 	}

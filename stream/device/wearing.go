@@ -3,7 +3,7 @@ package device
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
+	"errors"
 	"slices"
 	"time"
 
@@ -76,9 +76,15 @@ type wearer struct {
 	rows    [wire.FeaturesPartitions]wire.WearRows
 }
 
+// CheckWear reports what the stream cannot say of wear.
+func CheckWear(cfg wear.Config) error {
+	_, err := newWearer(cfg)
+	return err
+}
+
 func newWearer(cfg wear.Config) (*wearer, error) {
 	if slices.Contains(cfg.Order, "choi") {
-		return nil, fmt.Errorf("algorithm %q of wear needs activity counts, which the stream has not when it is asked: use `wearstream features --wear`", "choi")
+		return nil, errors.New("algorithm choi needs activity counts, which come later than wear is asked for: use wearstream features --wear")
 	}
 	d, err := wear.New(cfg)
 	if err != nil {

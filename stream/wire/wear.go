@@ -34,7 +34,7 @@ var WearSchema = schemaOf(RowsWear,
 	arrow.Field{Name: "revision", Type: arrow.PrimitiveTypes.Uint32},
 	arrow.Field{Name: "status", Type: arrow.BinaryTypes.String},
 	arrow.Field{Name: "state", Type: arrow.BinaryTypes.String},
-	arrow.Field{Name: "by", Type: arrow.BinaryTypes.String},
+	arrow.Field{Name: "decided_by", Type: arrow.BinaryTypes.String},
 )
 
 // WearRows collects minutes of wear. Not for concurrent use.
