@@ -82,7 +82,7 @@ func TestWearColumns(t *testing.T) {
 		",,,hub/left,hub/left,2022-02-01T00:02:00Z," + wearAlgo + ",5,provisional,UNKNOWN,",
 	}, "\n"))
 	expect(t, conn, "SELECT length_s, generation, partition, offset, count() FROM wear GROUP BY ALL", "60,1,3,42,5")
-	expect(t, conn, "SELECT by, countIf(state = 'WEAR') FROM wear_60s GROUP BY by ORDER BY by", ",0\ncapsense,0\nchoi,1")
+	expect(t, conn, "SELECT decided_by, countIf(state = 'WEAR') FROM wear_60s GROUP BY decided_by ORDER BY decided_by", ",0\ncapsense,0\nchoi,1")
 	expect(t, conn, "SELECT offset FROM windows", "43")
 }
 

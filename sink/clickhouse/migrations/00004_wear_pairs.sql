@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS wear
     revision     UInt32 CODEC(ZSTD(1)),
     status       Enum8('provisional' = 1, 'final' = 2, 'corrected' = 3, 'retracted' = 4),
     state        Enum8('WEAR' = 1, 'NONWEAR' = 2, 'NODATA' = 3, 'CHARGING' = 4, 'UNKNOWN' = 5),
-    `decided_by` LowCardinality(String) COMMENT 'the algorithm of the order that decided; empty: none had to, or could',
+    decided_by   LowCardinality(String) COMMENT 'the algorithm of the order that decided; empty: none had to, or could',
     generation   UInt32 COMMENT 'of the log, see logs' CODEC(ZSTD(1)),
     partition    Int32 COMMENT 'of the record in the log' CODEC(ZSTD(1)),
     offset       Int64 COMMENT 'of the record in the log' CODEC(Delta, ZSTD(1))
