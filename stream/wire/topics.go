@@ -39,7 +39,7 @@ const day = 24 * time.Hour
 // applies to the device topic and to what is co-partitioned with it.
 func Topics(devicePartitions int32) []Topic {
 	return []Topic{
-		{TopicDevice, devicePartitions, false, 7 * day, 2 << 20, "all a device says, payload unchanged, and its control records; key: sensor"},
+		{TopicDevice, devicePartitions, false, 21 * day, 2 << 20, "all a device says, payload unchanged, and its control records; key: sensor; read again for the memory of devices and a week"},
 		{TopicFeatures, FeaturesPartitions, false, 21 * day, 2 << 20, "Arrow rows of many devices of one partition and one commit, and ticks; partition by participant, or ~sensor while unassigned; read again for the memory of devices and a week"},
 		{TopicParticipants, ParticipantsPartitions, false, 7 * day, 2 << 20, "Arrow rows of participants (pairs of wrists) and ticks; key: study"},
 		{TopicQuarantine, devicePartitions, false, 90 * day, 2 << 20, "what could not be read: bytes and reason; key: thing"},
