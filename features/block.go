@@ -147,6 +147,9 @@ func (b *Block) close(s Samples, r Readings, yield func(*Result)) {
 		}
 		w.Merge(&e)
 		w.trace.merge(t)
+		if length == time.Minute {
+			w.roots = append(w.roots, roots...)
+		}
 		if (b.epoch+1)%per == 0 && w.Epoch.N() > 0 {
 			w.Samples = s.part(w.from, j)
 			b.set.Values(w, b.values)

@@ -31,10 +31,25 @@ type sums struct {
 	squares int128.Int
 }
 
-func (s *sums) add(v int32) {
-	s.n++
-	s.sum += int64(v)
-	s.squares = s.squares.Plus(uint64(int64(v) * int64(v)))
+// add takes values of the samples that are not missing.
+func (s *sums) add(values []int32) {
+	var sum int64
+	var squares uint64
+	bits := int32(0) // of all, negative ones as -1-v
+	for _, v := range values {
+		sum += int64(v)
+		squares += uint64(int64(v) * int64(v))
+		bits |= v ^ v>>31
+	}
+	s.n += int64(len(values))
+	s.sum += sum
+	if bits < 1<<25 && len(values) < 1<<14 { // fits
+		s.squares = s.squares.Plus(squares)
+		return
+	}
+	for _, v := range values {
+		s.squares = s.squares.Plus(uint64(int64(v) * int64(v)))
+	}
 }
 
 // variance is (n S2 - S1^2) / (n (n-1)), micro-g squared, from 128-bit integers.
@@ -43,10 +58,19 @@ func (s *sums) variance() float64 {
 	return int128.Of(s.n).Mul(s.squares).Sub(sum.Mul(sum)).Float64() / float64(s.n*(s.n-1))
 }
 
-func (p *partial) sample(x, y, z int32) {
-	p.axes[0].add(x)
-	p.axes[1].add(y)
-	p.axes[2].add(z)
+// samples takes those of a run that are not missing.
+func (p *partial) samples(x, y, z []int32) {
+	for len(x) > 0 {
+		n := 0
+		for n < len(x) && x[n]|y[n]|z[n] != 0 {
+			n++
+		}
+		p.axes[0].add(x[:n])
+		p.axes[1].add(y[:n])
+		p.axes[2].add(z[:n])
+		n = min(n+1, len(x))
+		x, y, z = x[n:], y[n:], z[n:]
+	}
 }
 
 // still says whether the epoch counts as one.
@@ -87,27 +111,27 @@ func NewAssembler(params Parameters, rate uint32) *Assembler {
 // Add takes samples and readings, in any order of batches. A sample of exactly
 // nothing on all axes is missing.
 func (a *Assembler) Add(s features.Samples, r features.Readings) {
-	var p *partial
-	var start int64
-	at := func(t int64) *partial {
-		if p == nil || t < start || t >= start+int64(Length) {
-			start = epochStart(t)
-			if p = a.open[start]; p == nil {
-				p = new(partial)
-				a.open[start] = p
-			}
+	at := func(start int64) *partial {
+		p := a.open[start]
+		if p == nil {
+			p = new(partial)
+			a.open[start] = p
 		}
 		return p
 	}
-	for i, t := range s.T {
-		if s.X[i] != 0 || s.Y[i] != 0 || s.Z[i] != 0 {
-			at(t).sample(s.X[i], s.Y[i], s.Z[i])
+	for i := 0; i < len(s.T); {
+		start := epochStart(s.T[i])
+		j := i + 1
+		for j < len(s.T) && start <= s.T[j] && s.T[j] < start+int64(Length) {
+			j++
 		}
+		at(start).samples(s.X[i:j], s.Y[i:j], s.Z[i:j])
+		i = j
 	}
 	for i, t := range r.T {
-		q := at(t)
-		q.readings++
-		q.milliC += int64(r.MilliC[i])
+		p := at(epochStart(t))
+		p.readings++
+		p.milliC += int64(r.MilliC[i])
 	}
 }
 
