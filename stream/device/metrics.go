@@ -30,7 +30,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Window rows written, by length and status.",
 		}, []string{"length", "state"}),
 		wear: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "wearstream_process_wear_minutes_total",
+			Name: "wearstream_process_wear_rows_total",
 			Help: "Rows of minutes of wear written, by what they were and status.",
 		}, []string{"wear", "state"}),
 		delay: f.NewHistogramVec(prometheus.HistogramOpts{
