@@ -40,6 +40,17 @@ func pickFrom[T int32 | uint64](v []T, least, most T, spare, spent []uint64, bas
 	}
 	const width = 10 // bits
 	above := func(x T) uint64 { return uint64(int64(x) - int64(least)) }
+	if len(v) <= few { // ranks of so few need not ascend
+		spare = spare[:0]
+		for _, x := range v {
+			spare = append(spare, above(x))
+		}
+		slices.Sort(spare)
+		for i, r := range ranks {
+			out[i] = spare[r-base]
+		}
+		return
+	}
 	shift := max(bits.Len64(above(most))-width, 0)
 	var ends [1 << width]int32
 	for _, x := range v {
