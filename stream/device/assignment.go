@@ -123,14 +123,14 @@ func (s *sensor) toRestate(old assignment) {
 // handedUntil is behind the start of every window that was handed out.
 func (s *sensor) handedUntil() int64 {
 	until := window.MinTime
-	for i := range s.ledger.rows {
-		until = max(until, s.ledger.rows[i].last().Start+1)
+	for i := range s.ledger.Rows() {
+		until = max(until, s.ledger.Rows()[i].last().Start+1)
 	}
-	for i := range s.quarters.rows {
-		until = max(until, s.quarters.rows[i].last().End())
+	for i := range s.quarters.Rows() {
+		until = max(until, s.quarters.Rows()[i].last().End())
 	}
-	for i := range s.words.rows {
-		until = max(until, s.words.rows[i].last().End())
+	for i := range s.words.Rows() {
+		until = max(until, s.words.Rows()[i].last().End())
 	}
 	return until
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/wearstream/wearstream/stream/internal/state"
 	"github.com/wearstream/wearstream/stream/window"
 )
 
@@ -72,7 +73,7 @@ func FuzzRestore(f *testing.F) {
 		f.Add(k, v)
 	}
 	f.Fuzz(func(t *testing.T, key string, value []byte) {
-		s, err := restoreSensor("w1", map[string][]byte{stateKey(kindHead, "w1"): b.state[stateKey(kindHead, "w1")], key: value})
+		s, err := restoreSensor("w1", map[string][]byte{state.Key(kindHead, "w1"): b.state[state.Key(kindHead, "w1")], key: value})
 		if err == nil && s.handedUntil() == window.MaxTime {
 			t.Fatal("no such time")
 		}

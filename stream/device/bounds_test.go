@@ -131,7 +131,7 @@ func TestResidentStateStaysSmall(t *testing.T) {
 				e.raw = nil
 			}
 			s.cached, s.begun = nil, window.Begun{}
-			for _, b := range s.blocks.rows {
+			for _, b := range s.blocks.Rows() {
 				bits += 8 * len(b.code)
 			}
 		}

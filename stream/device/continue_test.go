@@ -108,8 +108,8 @@ func TestRestatementGoesOn(t *testing.T) {
 			t.Fatalf("window %s: revision %d after %d, want one row", id, r.revision, was.revision)
 		}
 	}
-	if op := b.op.(*operator).sensors["w1"]; len(op.head.Restated) > 0 || len(op.pending.rows) > 0 {
-		t.Errorf("still to do at %d: %v, %v", b.op.(*operator).time.Clock, op.head.Restated, op.pending.rows)
+	if op := b.op.(*operator).sensors["w1"]; len(op.head.Restated) > 0 || len(op.pending.Rows()) > 0 {
+		t.Errorf("still to do at %d: %v, %v", b.op.(*operator).time.Clock, op.head.Restated, op.pending.Rows())
 	}
 }
 
@@ -157,8 +157,8 @@ func TestOldStateIsForgotten(t *testing.T) {
 	b.take()
 	b.first = 2000
 	s := b.op.(*operator).sensors["w1"]
-	if len(s.entries.rows) > 0 || len(s.blocks.rows) > 0 || s.head.Gone == 0 {
-		t.Errorf("%d entries, %d blocks, gone %d", len(s.entries.rows), len(s.blocks.rows), s.head.Gone)
+	if len(s.entries.Rows()) > 0 || len(s.blocks.Rows()) > 0 || s.head.Gone == 0 {
+		t.Errorf("%d entries, %d blocks, gone %d", len(s.entries.Rows()), len(s.blocks.Rows()), s.head.Gone)
 	}
 	for key := range b.state {
 		if key[0] == kindEntry || key[0] == kindBlock {

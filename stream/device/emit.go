@@ -178,7 +178,7 @@ func (o *operator) batchesOf(entries []*entry) []*wire.SampleBatch {
 
 // timed serves window.Sequence.Reason. Of what is in blocks it takes it as given.
 func (s *sensor) timed(boot, seq uint64) bool {
-	e, ok := s.entries.get(name{boot, seq})
+	e, ok := s.entries.Get(name{boot, seq})
 	return !ok || e.timed()
 }
 

@@ -97,3 +97,10 @@ func (s *spans) touching(k window.Key, found []*entry) []*entry {
 	}
 	return found
 }
+
+// name is the name of a batch within its sensor.
+type name struct{ boot, seq uint64 }
+
+func compareNames(a, b name) int {
+	return cmp.Or(cmp.Compare(a.boot, b.boot), cmp.Compare(a.seq, b.seq))
+}

@@ -134,8 +134,8 @@ func (s *sensor) hole(driver *wear.Driver, upto int64, yield func(wear.Minute)) 
 // lastMinute is the last minute before a time that was handed out.
 func (s *sensor) lastMinute(before int64) (int64, bool) {
 	at, _ := window.Locate(window.At(time.Minute, before-minute))
-	for i := s.ledger.from(window.PageKey{Length: time.Minute, Index: at.Index + 1}) - 1; i >= 0; i-- {
-		p := &s.ledger.rows[i]
+	for i := s.ledger.From(window.PageKey{Length: time.Minute, Index: at.Index + 1}) - 1; i >= 0; i-- {
+		p := &s.ledger.Rows()[i]
 		if p.key.Length != time.Minute {
 			break
 		}

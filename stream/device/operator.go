@@ -17,6 +17,7 @@ import (
 	"github.com/wearstream/wearstream/features"
 	"github.com/wearstream/wearstream/features/wear"
 	"github.com/wearstream/wearstream/stream"
+	"github.com/wearstream/wearstream/stream/internal/state"
 	"github.com/wearstream/wearstream/stream/window"
 	"github.com/wearstream/wearstream/stream/wire"
 )
@@ -69,11 +70,11 @@ func New(cfg Config, reg prometheus.Registerer) stream.NewOperator {
 	if len(cfg.Sets) == 0 {
 		cfg.Sets = []*features.Set{features.Core, features.Ref}
 	}
-	return func(partition int32, state map[string][]byte, history stream.History) (stream.Operator, error) {
+	return func(partition int32, stored map[string][]byte, history stream.History) (stream.Operator, error) {
 		o := &operator{
 			cfg: cfg, metrics: m, partition: partition, history: history,
 			sensors: map[string]*sensor{}, touched: map[string]*sensor{}, recalling: map[*sensor]bool{},
-			columns: features.Columns(cfg.Sets...), tally: newTally(), cold: len(state) > 0,
+			columns: features.Columns(cfg.Sets...), tally: newTally(), cold: len(stored) > 0,
 		}
 		for _, set := range cfg.Sets {
 			if set.LooksAround() {
@@ -92,7 +93,7 @@ func New(cfg Config, reg prometheus.Registerer) stream.NewOperator {
 			o.sides = newSides()
 		}
 		o.newRows()
-		err := o.restore(state)
+		err := o.restore(stored)
 		o.devices.Store(int64(len(o.sensors)))
 		return o, err
 	}
@@ -112,10 +113,10 @@ func (o *operator) newRows() {
 // nobody owns the partition's own keys; no sensor has this name.
 const nobody = ""
 
-func (o *operator) restore(state map[string][]byte) error {
+func (o *operator) restore(stored map[string][]byte) error {
 	bySensor := map[string]map[string][]byte{}
-	for key, value := range state {
-		_, name, _, err := splitKey(key)
+	for key, value := range stored {
+		_, name, _, err := state.SplitKey(key)
 		if err != nil {
 			return err
 		}
@@ -187,7 +188,7 @@ func (o *operator) samples(ctx context.Context, r stream.Record, out stream.Outp
 	if e.timed() {
 		until = max(until, e.To)
 	}
-	s.entries.set(e)
+	s.entries.Set(e)
 	s.spans.insert(e)
 	s.cached = append(s.cached, e)
 	seq.Add(e.raw.SampleBatch, until, o.time.Clock)
@@ -209,8 +210,8 @@ func (o *operator) samples(ctx context.Context, r stream.Record, out stream.Outp
 // bytes are a conflict. What the log no longer holds cannot be compared and counts
 // as a repeat.
 func (o *operator) repeat(ctx context.Context, s *sensor, e *entry, r stream.Record, out stream.Output) error {
-	old, ok := s.entries.get(e.name)
-	if b, sealed := s.blocks.get(blockOf(e.name)); !ok && sealed {
+	old, ok := s.entries.Get(e.name)
+	if b, sealed := s.blocks.Get(blockOf(e.name)); !ok && sealed {
 		entries, _, err := o.recall(ctx, s, &b)
 		if err != nil {
 			return err

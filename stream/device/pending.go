@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wearstream/wearstream/features"
+	"github.com/wearstream/wearstream/stream/internal/state"
 	"github.com/wearstream/wearstream/stream/window"
 )
 
@@ -43,7 +44,7 @@ func (a *agenda) find(k window.Key) (int, bool) {
 
 // waiting is what is pending of a window.
 func (s *sensor) waiting(k window.Key) (pending, bool) {
-	a, _ := s.pending.get(agendaHour(k.Start))
+	a, _ := s.pending.Get(agendaHour(k.Start))
 	if i, ok := a.find(k); ok {
 		return a.items[i], true
 	}
@@ -53,14 +54,14 @@ func (s *sensor) waiting(k window.Key) (pending, bool) {
 // setPending replaces what is pending of a window; nil: nothing.
 func (s *sensor) setPending(k window.Key, p *pending) {
 	h := agendaHour(k.Start)
-	a, _ := s.pending.get(h)
+	a, _ := s.pending.Get(h)
 	a.hour = h
 	i, there := a.find(k)
 	switch {
 	case p == nil && !there:
 		return
 	case p == nil && len(a.items) == 1:
-		s.pending.remove(h)
+		s.pending.Remove(h)
 		return
 	}
 	items := make([]pending, 0, len(a.items)+1)
@@ -73,25 +74,25 @@ func (s *sensor) setPending(k window.Key, p *pending) {
 		i++
 	}
 	a.items = append(items, a.items[i:]...)
-	s.pending.set(a)
+	s.pending.Set(a)
 }
 
 // handed is what was handed out of a window.
 func (s *sensor) handed(k window.Key) window.Entry {
 	ledger, at, i := s.locate(k)
-	p, _ := ledger.get(at)
+	p, _ := ledger.Get(at)
 	return p.page.Get(i)
 }
 
 func (s *sensor) setHanded(k window.Key, e window.Entry) {
 	ledger, at, i := s.locate(k)
-	p, _ := ledger.get(at)
+	p, _ := ledger.Get(at)
 	if p.page.Get(i) != e {
-		ledger.set(ledgerPage{at, p.page.Set(i, e)})
+		ledger.Set(ledgerPage{at, p.page.Set(i, e)})
 	}
 }
 
-func (s *sensor) locate(k window.Key) (ledger *table[window.PageKey, ledgerPage], at window.PageKey, i int) {
+func (s *sensor) locate(k window.Key) (ledger *state.Table[window.PageKey, ledgerPage], at window.PageKey, i int) {
 	if isQuarter(k) {
 		at, i = window.Locate(quarterOf(k))
 		return &s.quarters, at, i
@@ -119,14 +120,14 @@ func (s *sensor) wordsFrom(start int64, want func(window.Entry) bool) func(yield
 }
 
 // ledgerFrom yields what a ledger has of a length, by the names of their windows.
-func ledgerFrom(ledger *table[window.PageKey, ledgerPage], length time.Duration, start int64, want func(window.Entry) bool, name func(window.Key) window.Key) func(yield func(window.Key) bool) {
+func ledgerFrom(ledger *state.Table[window.PageKey, ledgerPage], length time.Duration, start int64, want func(window.Entry) bool, name func(window.Key) window.Key) func(yield func(window.Key) bool) {
 	return func(yield func(window.Key) bool) {
 		first := window.PageKey{Length: length, Index: window.MinTime}
 		if start > window.MinTime {
 			first, _ = window.Locate(window.At(length, start))
 		}
-		for i := ledger.from(first); i < len(ledger.rows) && ledger.rows[i].key.Length == length; i++ {
-			p, at := &ledger.rows[i], 0
+		for i := ledger.From(first); i < len(ledger.Rows()) && ledger.Rows()[i].key.Length == length; i++ {
+			p, at := &ledger.Rows()[i], 0
 			for n, e := range p.page.Runs() {
 				if want(e) {
 					for j := range n {
@@ -155,7 +156,7 @@ func (s *sensor) firstEnding(from int64) int {
 	if from < window.MinTime+int64(longest)+hour {
 		return 0
 	}
-	return s.pending.from(agendaHour(from - int64(longest)))
+	return s.pending.From(agendaHour(from - int64(longest)))
 }
 
 // earlier is a time so much before another, if there is one.
@@ -197,8 +198,8 @@ func (s *sensor) eachOpen(from, to int64, yield func(window.Key) bool) {
 		}
 	}
 	i := s.firstEnding(from)
-	for ; i < len(s.pending.rows) && s.pending.rows[i].hour*hour < to; i++ {
-		a := &s.pending.rows[i]
+	for ; i < len(s.pending.Rows()) && s.pending.Rows()[i].hour*hour < to; i++ {
+		a := &s.pending.Rows()[i]
 		for j := range a.items {
 			if k := a.window(j); from < k.End() && k.End() <= to && !yield(k) {
 				break

@@ -31,8 +31,8 @@ func (o *operator) gather(ctx context.Context, s *sensor, k window.Key) (entries
 			return nil, false, nil
 		}
 	}
-	for i := range s.blocks.rows {
-		b := &s.blocks.rows[i]
+	for i := range s.blocks.Rows() {
+		b := &s.blocks.Rows()[i]
 		if b.from >= k.End() || b.to < k.Start {
 			continue
 		}
@@ -118,7 +118,7 @@ func isMissing(e *entry) bool { return e.raw == nil }
 
 // lastPending yields the entries that touch pending windows, as many as are kept.
 func (s *sensor) lastPending(yield func(*entry)) {
-	if len(s.pending.rows) == 0 {
+	if len(s.pending.Rows()) == 0 {
 		return
 	}
 	from := s.firstPending()
@@ -132,8 +132,8 @@ func (s *sensor) lastPending(yield func(*entry)) {
 // firstPending is where the first pending window starts, MaxTime if there is none.
 func (s *sensor) firstPending() int64 {
 	first := window.MaxTime
-	if len(s.pending.rows) > 0 {
-		a := &s.pending.rows[0]
+	if len(s.pending.Rows()) > 0 {
+		a := &s.pending.Rows()[0]
 		for i := range a.items {
 			first = min(first, a.window(i).Start)
 		}

@@ -21,15 +21,15 @@ const maxEntries = 2048
 // sequences that is here or lost as a whole, a quarter of an hour behind what the
 // device has shown, and with no pending window in it.
 func (s *sensor) seal() error {
-	for i := 0; i < len(s.entries.rows); {
-		rows := s.entries.rows[i:]
+	for i := 0; i < len(s.entries.Rows()); {
+		rows := s.entries.Rows()[i:]
 		first := name{rows[0].name.boot, rows[0].name.seq &^ (sealLen - 1)}
 		n := 1
 		for n < len(rows) && rows[n].name.boot == first.boot && rows[n].name.seq-first.seq < sealLen {
 			n++
 		}
 		whole := s.head.Sequence.Whole(first.boot, first.seq, first.seq+sealLen)
-		if !whole || len(s.entries.rows) <= maxEntries && !s.quiet(rows[:n]) {
+		if !whole || len(s.entries.Rows()) <= maxEntries && !s.quiet(rows[:n]) {
 			i += n
 			continue
 		}
@@ -43,11 +43,11 @@ func (s *sensor) seal() error {
 
 // remove forgets the entries at [i, j).
 func (s *sensor) remove(i, j int) {
-	from, to := s.entries.rows[i].name, s.entries.rows[j-1].name
-	for _, e := range s.entries.rows[i:j] {
+	from, to := s.entries.Rows()[i].name, s.entries.Rows()[j-1].name
+	for _, e := range s.entries.Rows()[i:j] {
 		e.raw = nil
 	}
-	s.entries.removeRange(i, j)
+	s.entries.RemoveRange(i, j)
 	s.spans.entries = slices.DeleteFunc(s.spans.entries, func(e *entry) bool {
 		return compareNames(from, e.name) <= 0 && compareNames(e.name, to) <= 0
 	})
@@ -80,7 +80,7 @@ func (s *sensor) sealBlock(entries []*entry) error {
 	from, to := window.MaxTime, window.MinTime
 	var h blockHead
 	var members []member
-	if old, ok := s.blocks.get(first); ok {
+	if old, ok := s.blocks.Get(first); ok {
 		from, to = old.from, old.to
 		var err error
 		if h, _, err = old.head(); err != nil {
@@ -98,7 +98,7 @@ func (s *sensor) sealBlock(entries []*entry) error {
 		members = append(members, member{e.name.seq, e.Offset})
 	}
 	slices.SortFunc(members, func(a, b member) int { return compareNames(name{0, a.seq}, name{0, b.seq}) })
-	s.blocks.set(newBlock(first, from, to, h, members))
+	s.blocks.Set(newBlock(first, from, to, h, members))
 	return nil
 }
 
@@ -106,13 +106,13 @@ func (s *sensor) sealBlock(entries []*entry) error {
 // was handed out of it stands.
 func (s *sensor) forget(floor int64, begin func()) {
 	var old []block
-	for _, b := range s.blocks.rows {
+	for _, b := range s.blocks.Rows() {
 		if h, _, err := b.head(); err == nil && h.low < floor {
 			old = append(old, b)
 		}
 	}
 	isOld := func(e *entry) bool { return e.Offset < floor }
-	if len(old) == 0 && !slices.ContainsFunc(s.entries.rows, isOld) {
+	if len(old) == 0 && !slices.ContainsFunc(s.entries.Rows(), isOld) {
 		return
 	}
 	begin()
@@ -122,10 +122,10 @@ func (s *sensor) forget(floor int64, begin func()) {
 			s.head.Sequence.Hold(b.first.boot, r.From, r.To, true)
 		}
 		s.head.Gone = max(s.head.Gone, b.to)
-		s.blocks.remove(b.first)
+		s.blocks.Remove(b.first)
 	}
-	for i := slices.IndexFunc(s.entries.rows, isOld); i >= 0; i = slices.IndexFunc(s.entries.rows, isOld) {
-		e := s.entries.rows[i]
+	for i := slices.IndexFunc(s.entries.Rows(), isOld); i >= 0; i = slices.IndexFunc(s.entries.Rows(), isOld) {
+		e := s.entries.Rows()[i]
 		s.head.Sequence.Hold(e.name.boot, e.name.seq, e.name.seq+1, true)
 		s.head.Gone = max(s.head.Gone, e.To)
 		s.remove(i, i+1)

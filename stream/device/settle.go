@@ -201,8 +201,8 @@ func (o *operator) fire(ctx context.Context, s *sensor, left *int, out stream.Ou
 // waited are the windows whose time has come by ticks, until they are most or more.
 func (o *operator) waited(s *sensor, most int) []window.Key {
 	var due []window.Key
-	for i := range s.pending.rows {
-		a := &s.pending.rows[i]
+	for i := range s.pending.Rows() {
+		a := &s.pending.Rows()[i]
 		for j, p := range a.items {
 			waited := o.time.Clock - p.Since
 			if waited < correctedWait {
@@ -230,8 +230,8 @@ func (o *operator) waited(s *sensor, most int) []window.Key {
 // eachPending yields the pending windows whose ends lie in (from, to].
 func (s *sensor) eachPending(from, to int64, yield func(window.Key)) {
 	i := s.firstEnding(from)
-	for ; i < len(s.pending.rows) && s.pending.rows[i].hour*hour < to; i++ {
-		a := &s.pending.rows[i]
+	for ; i < len(s.pending.Rows()) && s.pending.Rows()[i].hour*hour < to; i++ {
+		a := &s.pending.Rows()[i]
 		for j := range a.items {
 			if k := a.window(j); from < k.End() && k.End() <= to {
 				yield(k)
@@ -243,8 +243,8 @@ func (s *sensor) eachPending(from, to int64, yield func(window.Key)) {
 // lastEnd serves window.Sequence.
 func (s *sensor) lastEnd(boot, from, to uint64) (end int64, ok bool) {
 	best := from
-	for i := s.entries.from(name{boot, to}) - 1; i >= 0; i-- {
-		e := s.entries.rows[i]
+	for i := s.entries.From(name{boot, to}) - 1; i >= 0; i-- {
+		e := s.entries.Rows()[i]
 		if e.name.boot != boot || e.name.seq < from {
 			break
 		}
@@ -253,8 +253,8 @@ func (s *sensor) lastEnd(boot, from, to uint64) (end int64, ok bool) {
 			break
 		}
 	}
-	for i := s.blocks.from(name{boot, to}) - 1; i >= 0; i-- {
-		b := &s.blocks.rows[i]
+	for i := s.blocks.From(name{boot, to}) - 1; i >= 0; i-- {
+		b := &s.blocks.Rows()[i]
 		if b.first.boot != boot || b.first.seq+blockLen <= best {
 			break
 		}

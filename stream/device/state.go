@@ -1,7 +1,6 @@
 package device
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/binary"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	"github.com/wearstream/wearstream/stream/internal/state"
 	"github.com/wearstream/wearstream/stream/window"
 )
 
@@ -30,27 +30,6 @@ const (
 	kindDriver  = 's' // its last minute, and the snapshot
 	kindWords   = 'v' // + page
 )
-
-func stateKey(kind byte, sensor string, numbers ...uint64) string {
-	k := append(make([]byte, 0, 2+len(sensor)+8*len(numbers)), kind)
-	k = append(append(k, sensor...), 0)
-	for _, n := range numbers {
-		k = binary.BigEndian.AppendUint64(k, n)
-	}
-	return string(k)
-}
-
-// splitKey takes a key of the changelog apart.
-func splitKey(key string) (kind byte, sensor string, numbers []uint64, err error) {
-	i := bytes.IndexByte([]byte(key), 0)
-	if i < 1 || (len(key)-i-1)%8 != 0 {
-		return 0, "", nil, fmt.Errorf("state key %q is broken", key)
-	}
-	for rest := []byte(key[i+1:]); len(rest) > 0; rest = rest[8:] {
-		numbers = append(numbers, binary.BigEndian.Uint64(rest))
-	}
-	return key[0], key[1:i], numbers, nil
-}
 
 // assignment says whose sensor it is in [From, To), ns.
 type assignment struct {
@@ -82,12 +61,12 @@ type ledgerPage struct {
 type sensor struct {
 	name     string
 	head     head
-	entries  table[name, *entry]
-	blocks   table[name, block]
-	ledger   table[window.PageKey, ledgerPage]
-	quarters table[window.PageKey, ledgerPage] // the ledger of these
-	words    table[window.PageKey, ledgerPage] // the ledger of minutes of wear
-	pending  table[int64, agenda]
+	entries  state.Table[name, *entry]
+	blocks   state.Table[name, block]
+	ledger   state.Table[window.PageKey, ledgerPage]
+	quarters state.Table[window.PageKey, ledgerPage] // the ledger of these
+	words    state.Table[window.PageKey, ledgerPage] // the ledger of minutes of wear
+	pending  state.Table[int64, agenda]
 	wearing  wearing
 
 	undo  *undone // as last committed, while this transaction has touched the sensor
@@ -103,29 +82,29 @@ func newSensor(name_ string) *sensor {
 	return &sensor{
 		name: name_,
 		head: head{Gone: window.MinTime},
-		entries: table[name, *entry]{
-			key:     func(e *entry) name { return e.name },
-			compare: compareNames,
+		entries: state.Table[name, *entry]{
+			Key:     func(e *entry) name { return e.name },
+			Compare: compareNames,
 		},
-		blocks: table[name, block]{
-			key:     func(b block) name { return b.first },
-			compare: compareNames,
+		blocks: state.Table[name, block]{
+			Key:     func(b block) name { return b.first },
+			Compare: compareNames,
 		},
 		ledger:   newLedger(),
 		quarters: newLedger(),
 		words:    newLedger(),
 		wearing:  newWearing(),
-		pending: table[int64, agenda]{
-			key:     func(a agenda) int64 { return a.hour },
-			compare: cmp.Compare[int64],
+		pending: state.Table[int64, agenda]{
+			Key:     func(a agenda) int64 { return a.hour },
+			Compare: cmp.Compare[int64],
 		},
 	}
 }
 
-func newLedger() table[window.PageKey, ledgerPage] {
-	return table[window.PageKey, ledgerPage]{
-		key: func(p ledgerPage) window.PageKey { return p.key },
-		compare: func(a, b window.PageKey) int {
+func newLedger() state.Table[window.PageKey, ledgerPage] {
+	return state.Table[window.PageKey, ledgerPage]{
+		Key: func(p ledgerPage) window.PageKey { return p.key },
+		Compare: func(a, b window.PageKey) int {
 			return cmp.Or(cmp.Compare(a.Length, b.Length), cmp.Compare(a.Index, b.Index))
 		},
 	}
@@ -153,27 +132,27 @@ func (s *sensor) begin() {
 }
 
 func (s *sensor) commit() {
-	s.entries.commit()
-	s.blocks.commit()
-	s.ledger.commit()
-	s.quarters.commit()
-	s.words.commit()
-	s.pending.commit()
+	s.entries.Commit()
+	s.blocks.Commit()
+	s.ledger.Commit()
+	s.quarters.Commit()
+	s.words.Commit()
+	s.pending.Commit()
 	s.head.Sequence.Commit()
 	s.undo, s.fresh = nil, false
 }
 
 func (s *sensor) rollback() {
-	s.entries.rollback()
-	s.blocks.rollback()
-	s.ledger.rollback()
-	s.quarters.rollback()
-	s.words.rollback()
-	s.pending.rollback()
+	s.entries.Rollback()
+	s.blocks.Rollback()
+	s.ledger.Rollback()
+	s.quarters.Rollback()
+	s.words.Rollback()
+	s.pending.Rollback()
 	s.head, s.wearing, s.undo = s.undo.head, s.undo.wearing, nil
 	s.index()
 	s.cached = slices.DeleteFunc(s.cached, func(e *entry) bool {
-		there, ok := s.entries.get(e.name)
+		there, ok := s.entries.Get(e.name)
 		return !ok || there != e
 	})
 	s.recalled, s.begun = nil, window.Begun{}
@@ -182,7 +161,7 @@ func (s *sensor) rollback() {
 // index makes the order in time from the entries.
 func (s *sensor) index() {
 	s.spans = spans{}
-	for _, e := range s.entries.rows {
+	for _, e := range s.entries.Rows() {
 		s.spans.insert(e)
 	}
 }
@@ -207,22 +186,22 @@ func (s *sensor) changes(yield func(key string, value []byte) error) error {
 		}
 		return yield(key, b)
 	}
-	if err := put(stateKey(kindHead, s.name), &s.head, true); err != nil {
+	if err := put(state.Key(kindHead, s.name), &s.head, true); err != nil {
 		return err
 	}
 	for b := range s.head.Sequence.Changed {
-		if err := put(stateKey(kindBoot, s.name, b.Number), b, true); err != nil {
+		if err := put(state.Key(kindBoot, s.name, b.Number), b, true); err != nil {
 			return err
 		}
 	}
-	err := s.entries.changed(func(k name, e *entry, there bool) error {
-		return put(stateKey(kindEntry, s.name, k.boot, k.seq), e, there)
+	err := s.entries.Changed(func(k name, e *entry, there bool) error {
+		return put(state.Key(kindEntry, s.name, k.boot, k.seq), e, there)
 	})
 	if err != nil {
 		return err
 	}
-	err = s.blocks.changed(func(k name, b block, there bool) error {
-		return put(stateKey(kindBlock, s.name, k.boot, k.seq), storedBlock{From: b.from, To: b.to, Code: []byte(b.code)}, there)
+	err = s.blocks.Changed(func(k name, b block, there bool) error {
+		return put(state.Key(kindBlock, s.name, k.boot, k.seq), storedBlock{From: b.from, To: b.to, Code: []byte(b.code)}, there)
 	})
 	if err != nil {
 		return err
@@ -233,20 +212,20 @@ func (s *sensor) changes(yield func(key string, value []byte) error) error {
 		}
 		return yield(key, []byte(p.page))
 	}
-	err = s.ledger.changed(func(k window.PageKey, p ledgerPage, there bool) error {
-		return page(stateKey(kindLedger, s.name, uint64(k.Length/time.Second), uint64(k.Index)), p, there)
+	err = s.ledger.Changed(func(k window.PageKey, p ledgerPage, there bool) error {
+		return page(state.Key(kindLedger, s.name, uint64(k.Length/time.Second), uint64(k.Index)), p, there)
 	})
 	if err != nil {
 		return err
 	}
-	err = s.quarters.changed(func(k window.PageKey, p ledgerPage, there bool) error {
-		return page(stateKey(kindQuarter, s.name, uint64(k.Index)), p, there)
+	err = s.quarters.Changed(func(k window.PageKey, p ledgerPage, there bool) error {
+		return page(state.Key(kindQuarter, s.name, uint64(k.Index)), p, there)
 	})
 	if err != nil {
 		return err
 	}
-	err = s.words.changed(func(k window.PageKey, p ledgerPage, there bool) error {
-		return page(stateKey(kindWords, s.name, uint64(k.Index)), p, there)
+	err = s.words.Changed(func(k window.PageKey, p ledgerPage, there bool) error {
+		return page(state.Key(kindWords, s.name, uint64(k.Index)), p, there)
 	})
 	if err != nil {
 		return err
@@ -254,8 +233,8 @@ func (s *sensor) changes(yield func(key string, value []byte) error) error {
 	if err := s.changesOfWear(put, yield); err != nil {
 		return err
 	}
-	return s.pending.changed(func(hour int64, a agenda, there bool) error {
-		return put(stateKey(kindPending, s.name, uint64(hour)), a.items, there)
+	return s.pending.Changed(func(hour int64, a agenda, there bool) error {
+		return put(state.Key(kindPending, s.name, uint64(hour)), a.items, there)
 	})
 }
 
@@ -266,17 +245,17 @@ type storedBlock struct {
 }
 
 // restoreSensor builds a sensor from its keys in the changelog.
-func restoreSensor(name string, state map[string][]byte) (*sensor, error) {
+func restoreSensor(name string, stored map[string][]byte) (*sensor, error) {
 	s := newSensor(name)
-	keys := make([]string, 0, len(state))
-	for key := range state {
+	keys := make([]string, 0, len(stored))
+	for key := range stored {
 		keys = append(keys, key)
 	}
 	slices.SortFunc(keys, func(a, b string) int {
 		return cmp.Or(cmp.Compare(order(a[0]), order(b[0])), cmp.Compare(a, b))
 	})
 	for _, key := range keys {
-		if err := s.restore(key, state[key]); err != nil {
+		if err := s.restore(key, stored[key]); err != nil {
 			return nil, fmt.Errorf("restore sensor %q: %w", name, err)
 		}
 	}
@@ -299,7 +278,7 @@ func order(kind byte) int {
 // restore takes one key. Keys of a kind come in ascending order, which is that of
 // their rows, but for numbers below zero.
 func (s *sensor) restore(key string, value []byte) error {
-	kind, _, n, err := splitKey(key)
+	kind, _, n, err := state.SplitKey(key)
 	if err != nil {
 		return err
 	}
@@ -320,24 +299,24 @@ func (s *sensor) restore(key string, value []byte) error {
 		if err := cbor.Unmarshal(value, e); err != nil {
 			return err
 		}
-		s.entries.set(e)
+		s.entries.Set(e)
 		return s.hold(n[0], n[1], n[1]+1)
 	case kind == kindBlock && len(n) == 2:
 		return s.restoreBlock(name{n[0], n[1]}, value)
 	case kind == kindLedger && len(n) == 2:
 		k := window.PageKey{Length: time.Duration(n[0]) * time.Second, Index: int64(n[1])}
 		page, err := window.ParsePage(k, value)
-		s.ledger.set(ledgerPage{k, page})
+		s.ledger.Set(ledgerPage{k, page})
 		return err
 	case kind == kindQuarter && len(n) == 1:
 		k := window.PageKey{Length: quarterLength, Index: int64(n[0])}
 		page, err := window.ParsePage(k, value)
-		s.quarters.set(ledgerPage{k, page})
+		s.quarters.Set(ledgerPage{k, page})
 		return err
 	case kind == kindWords && len(n) == 1:
 		k := window.PageKey{Length: time.Minute, Index: int64(n[0])}
 		page, err := window.ParsePage(k, value)
-		s.words.set(ledgerPage{k, page})
+		s.words.Set(ledgerPage{k, page})
 		return err
 	case kind == kindWearing && len(n) == 0:
 		return cbor.Unmarshal(value, &s.wearing)
@@ -347,7 +326,7 @@ func (s *sensor) restore(key string, value []byte) error {
 	case kind == kindPending && len(n) == 1:
 		a := agenda{hour: int64(n[0])}
 		err := cbor.Unmarshal(value, &a.items)
-		s.pending.set(a)
+		s.pending.Set(a)
 		return err
 	default:
 		return fmt.Errorf("state key %q is unknown", key)
@@ -365,7 +344,7 @@ func (s *sensor) restoreBlock(first name, value []byte) error {
 	if err != nil {
 		return err
 	}
-	s.blocks.set(b)
+	s.blocks.Set(b)
 	for _, r := range h.runs {
 		if err := s.hold(first.boot, r.From, r.To); err != nil {
 			return err

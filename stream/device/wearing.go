@@ -9,6 +9,7 @@ import (
 
 	"github.com/wearstream/wearstream/features/wear"
 	"github.com/wearstream/wearstream/stream"
+	"github.com/wearstream/wearstream/stream/internal/state"
 	"github.com/wearstream/wearstream/stream/window"
 	"github.com/wearstream/wearstream/stream/wire"
 )
@@ -116,7 +117,7 @@ func (w *wearer) park() {
 func (s *sensor) changesOfWear(put func(key string, v any, there bool) error, yield func(key string, value []byte) error) error {
 	w, was := &s.wearing, &s.undo.wearing
 	if w.Upto != was.Upto || w.Sure != was.Sure || w.Open != was.Open || w.Since != was.Since || w.Tail != was.Tail || !slices.Equal(w.Todo, was.Todo) {
-		if err := put(stateKey(kindWearing, s.name), w, true); err != nil {
+		if err := put(state.Key(kindWearing, s.name), w, true); err != nil {
 			return err
 		}
 	}
@@ -124,7 +125,7 @@ func (s *sensor) changesOfWear(put func(key string, v any, there bool) error, yi
 		return nil
 	}
 	w.stored = w.at
-	return yield(stateKey(kindDriver, s.name), append(binary.BigEndian.AppendUint64(nil, uint64(w.at)), w.driver...))
+	return yield(state.Key(kindDriver, s.name), append(binary.BigEndian.AppendUint64(nil, uint64(w.at)), w.driver...))
 }
 
 // fresh makes the driver that of a recording that begins, of nobody.

@@ -27,7 +27,7 @@ var deciders = []string{"", "device", "detach", "ggir2023", "actipy", "cta", "ac
 // said is what was said last of a minute.
 func (s *sensor) said(m int64) word {
 	at, i := window.Locate(window.Key{Length: time.Minute, Start: m})
-	p, _ := s.words.get(at)
+	p, _ := s.words.Get(at)
 	e := p.page.Get(i)
 	w := word{State: e.State, revision: e.Revision >> 8, is: wear.State(e.Revision & 15)}
 	if by := int(e.Revision >> 4 & 15); by < len(deciders) {
@@ -39,9 +39,9 @@ func (s *sensor) said(m int64) word {
 // say hands out what is said of a minute from now on.
 func (o *operator) say(s *sensor, m int64, w word, out stream.Output) error {
 	at, i := window.Locate(window.Key{Length: time.Minute, Start: m})
-	p, _ := s.words.get(at)
+	p, _ := s.words.Get(at)
 	by := uint32(max(0, slices.Index(deciders, w.by)))
-	s.words.set(ledgerPage{at, p.page.Set(i, window.Entry{State: w.State, Revision: w.revision<<8 | by<<4 | uint32(w.is)})})
+	s.words.Set(ledgerPage{at, p.page.Set(i, window.Entry{State: w.State, Revision: w.revision<<8 | by<<4 | uint32(w.is)})})
 	if w.State == window.Provisional {
 		s.wearing.Open = min(s.wearing.Open, m)
 	}
