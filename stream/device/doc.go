@@ -33,19 +33,35 @@
 // a window that did not change skips it. A quarter costs half a microsecond a sample, a
 // corrected one twice that.
 //
+// # Wear and sides
+//
+// A minute's window that is handed out is shown to the algorithms of wear, in order of
+// time: one driver for all sensors of the partition, of which each has a snapshot. What
+// they say goes out as provisional and, once they have seen what follows and nothing
+// before it is missing, as final. Minutes that come or change behind the driver wait for
+// 5 min of ticks, or for the end of the boot; then a driver is shown what can matter to
+// them, read from the log again, and minutes of which it says something else are
+// corrected. So what is said last of a minute depends on the samples around it and on
+// nothing else.
+//
+// Of sensors that are somebody's left or right the windows of 15 min are handed out as
+// sides as well, from which pairs are made, and taken back when they are no longer.
+//
 // # State
 //
 // In the changelog, by sensor: a head (run, assignments, what is to be continued),
 // boots, one small entry per batch (where it is in the log and in time, the hash
-// of its bytes), the ledger of what was handed out, and what is pending. Entries
-// of 256 neighbouring sequences become one block of some 50 bytes when nothing
-// looks at them any more; a repeat or late evidence reads them again.
+// of its bytes), the ledgers of what was handed out, what is pending, and every quarter
+// of an hour the snapshot of wear, of some 5 KB. Entries of 256 neighbouring sequences
+// become one block of some 50 bytes when nothing looks at them any more; a repeat or late
+// evidence reads them again. In all 0.22 bytes per byte of samples at 32 Hz, and 22 to 33
+// KB resident for a sensor of seven days (go test -run 'Stays' ./stream/device).
 //
 // Raw samples are not in the changelog: those of pending windows, 15 min of a live
-// sensor and with quarters up to 26, at most a megabyte, are kept in memory and read again from the log after a restart. The log has to keep the
-// device topic for the memory of devices and a week (Config.Memory, 14 d: 21 d).
-// What is older is not asked for: a window that late evidence would change then
-// stands as it is, and is counted.
+// sensor and with quarters up to 26, at most a megabyte, are kept in memory and read
+// again from the log after a restart. The log has to keep the device topic for the
+// memory of devices and a week (Config.Memory, 14 d: 21 d). What is older is not asked
+// for: a window that late evidence would change then stands as it is, and is counted.
 //
 // A transaction changes tables that know what was there before, so a rollback
 // takes back what it touched and nothing else.
