@@ -155,9 +155,9 @@ func TestWarmBlocks(t *testing.T) {
 	}
 }
 
-// TestGoldenBlocks fixes every bit of the sets that are computed in blocks.
+// TestGoldenBlocks fixes every bit of the sets that are, or may be, computed in blocks.
 func TestGoldenBlocks(t *testing.T) {
-	for _, set := range []*Set{Ref, Offline} {
+	for _, set := range []*Set{Ref, Offline, Ext} {
 		var text strings.Builder
 		fmt.Fprintf(&text, "algo %s\n", set.Algo())
 		for _, rate := range []int{12, 32, 50} {

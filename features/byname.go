@@ -1,7 +1,7 @@
 package features
 
 // sets are all that there are.
-var sets = []*Set{Core, Ref, Offline}
+var sets = []*Set{Core, Ref, Offline, Ext}
 
 // ByName is the set of that name, such as core.v1; nil where there is none.
 func ByName(name string) *Set {

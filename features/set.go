@@ -79,6 +79,11 @@ func (s *Set) ColumnsAt(w time.Duration) []string {
 	return ids
 }
 
+// At reports whether a feature is defined at a window length.
+func (s *Set) At(w time.Duration) bool {
+	return slices.ContainsFunc(s.Features, func(f Feature) bool { return slices.Contains(f.Windows, w) })
+}
+
 // SampleLengths are the window lengths at which a feature reads the samples
 // themselves.
 func (s *Set) SampleLengths() []time.Duration {

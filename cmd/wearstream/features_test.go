@@ -126,7 +126,7 @@ func TestOracleFiles(t *testing.T) {
 	if _, stderr, code := call(args...); code != exitOK {
 		t.Fatalf("exit status %d\n%s", code, stderr)
 	}
-	for set, against := range map[*features.Set][]oracle.Against{features.Core: oracle.Core, features.Ref: oracle.Ref, features.Offline: oracle.Offline} {
+	for set, against := range map[*features.Set][]oracle.Against{features.Core: oracle.Core, features.Ref: oracle.Ref, features.Offline: oracle.Offline, features.Ext: oracle.Ext} {
 		report, err := data.Compare(against, func(recording string, length time.Duration) (*oracle.Rows, error) {
 			columns := slices.Concat([]string{"n"}, set.ColumnsAt(length))
 			text := duckDB(t, fmt.Sprintf(`SELECT epoch_ms(window_start), %s FROM read_parquet('%s/features/v1/window=%ds/*/*/*.parquet', hive_partitioning = true)

@@ -192,6 +192,7 @@ func TestOtherFolders(t *testing.T) {
 		{"S99.ggir_sib_5s.csv", "", "sib_T5A5", flip, []string{"sib ggir_sib S99"}},
 		{"S99.bands_60s.csv", "", "vm_dom_freq", more, []string{"vm_dom_freq bands S99"}},
 		{"S99.skdh_features_60s.csv", "", "x_mean_cross_rate", more, []string{"x_mcr skdh_features S99"}},
+		{"S99.skdh_features_60s.csv", "", "vm_kurtosis", more, []string{"vm_kurtosis skdh_features S99"}},
 		{"S99.counts30hz_60s.csv", "", "x", more, []string{"counts_li_x counts30hz S99"}},
 		{"geneactiv100hz.skdh_metrics_5s.csv", "", "enmo", more, []string{"enmo skdh_metrics geneactiv100hz"}},
 		{"late.pair_900s.csv", "", "lag_s", more, []string{"lag_s pair late"}},

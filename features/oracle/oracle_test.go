@@ -98,6 +98,7 @@ func TestEveryFeatureHasAReference(t *testing.T) {
 		{features.Core, Core},
 		{features.Ref, slices.Concat(Ref, Counts)},
 		{features.Offline, Offline},
+		{features.Ext, Ext},
 	} {
 		for _, f := range c.set.Features {
 			if unreferenced[f.ID] {

@@ -76,6 +76,18 @@ func offline() []Against {
 	return list
 }
 
+// Ext are the references of ext.v1.
+var Ext = ext()
+
+func ext() (list []Against) {
+	for _, signal := range []string{"x", "y", "z", "vm"} {
+		for _, f := range []string{"_skewness", "_kurtosis", "_iqr", "_perm_entropy"} {
+			list = append(list, Against{Feature: signal + f, File: "skdh_features", Column: signal + f, Lengths: []time.Duration{time.Minute}, Tolerance: Tolerance{Absolute: 1e-9}})
+		}
+	}
+	return list
+}
+
 // Counts are the references of the activity counts, of the recordings as they are
 // at 30 Hz.
 var Counts = counts()

@@ -22,6 +22,11 @@ func TestKernelsOffline(t *testing.T) {
 	hold(t, d, names(t, d), Offline, d.Kernels(features.Offline))
 }
 
+func TestKernelsExt(t *testing.T) {
+	d := data(t)
+	hold(t, d, names(t, d), Ext, d.Kernels(features.Ext))
+}
+
 // TestKernelsCounts takes the recordings as they were given to the reference: at 30
 // Hz, rounded to three decimals.
 func TestKernelsCounts(t *testing.T) {

@@ -117,7 +117,7 @@ func (c canonical) times(t testing.TB) (from, to time.Time) {
 
 func computed(t testing.TB, cfg batch.Config, path string) *rowtest.Rows {
 	store := new(kept)
-	cfg.Sets = []*features.Set{features.Core, features.Ref, features.Offline}
+	cfg.Sets = []*features.Set{features.Core, features.Ref, features.Offline, features.Ext}
 	b, err := batch.New(cfg, store, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -143,7 +143,7 @@ func (w *worker) compute(j *job) *result {
 func (w *worker) window(j *job, s *window.Summed, out *result) {
 	minute := Minute{Start: s.Start, Coverage: float32(s.Coverage), ENMO: nan, Temp: nan}
 	for i, form := range w.rows {
-		if form == nil {
+		if form == nil || !w.cfg.Sets[i].At(s.Length) {
 			continue
 		}
 		row := j.sign(form.Row(s.Key, &s.Sum))
