@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -11,7 +12,8 @@ import (
 )
 
 // TestWrists: of both wrists of a participant the stream says the same as `features` of
-// the files: every minute of wear and every pair, bit for bit.
+// the files: every minute of wear and every pair, bit for bit, in ClickHouse; and the
+// objects hold every revision of them.
 func TestWrists(t *testing.T) {
 	needEngine(t)
 	dir, out := t.TempDir(), t.TempDir()
@@ -51,8 +53,35 @@ func TestWrists(t *testing.T) {
 			t.Errorf("%s differs: %s", table, firstDifference(g, w))
 		}
 		t.Logf("%s: %d rows are the same", table, len(want))
+		inParquet(t, u, table, view, columns)
 	}
+	u.verified("")
 	u.stop()
+}
+
+// inParquet waits until the objects of a table hold every revision that ClickHouse has.
+func inParquet(t *testing.T, u *upProcess, table, view, columns string) {
+	t.Helper()
+	columns = "study, revision, " + columns
+	lines := func(text string) string {
+		all := strings.Split(strings.TrimSpace(text), "\n")
+		for i := range all {
+			all[i] = numbers(all[i])
+		}
+		return sorted(all)
+	}
+	want := lines(u.mustQuery(fmt.Sprintf("SELECT toString(status), toUnixTimestamp64Milli(window_start), %s FROM %s_all", columns, view)))
+	root := fmt.Sprintf("%s/%s/%s/v1", strings.TrimPrefix(u.at.Objects, "file://"), u.at.Cell, table)
+	eventually(t, 60*time.Second, "objects of "+table+" have the rows of ClickHouse", func() error {
+		if there, err := filepath.Glob(root + "/*/*/*.parquet"); len(there) == 0 {
+			return errors.Join(err, errors.New("there are none"))
+		}
+		got := lines(duckDB(t, fmt.Sprintf("SELECT status, epoch_ms(window_start), %s FROM read_parquet('%s/*/*/*.parquet', hive_partitioning = true)", columns, root)))
+		if got != want {
+			return errors.New(firstDifference(got, want))
+		}
+		return nil
+	})
 }
 
 // numbers writes the values of a line as float32 where they are numbers with a fraction:
