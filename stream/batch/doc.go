@@ -37,7 +37,10 @@
 //
 // The rows of a recording are in the order of their blocks, and a function of the
 // file, the Input and the Config alone; those of a pair are of both, in whatever order they
-// are named. Memory is bounded: some blocks per processor and the rows of a day per file;
+// are named. Into what batches a file is cut does not matter. Two files are two recordings,
+// each with a name of its own: where one was split, the rows of windows that lie in one of
+// the files, with what their set looks at around them, are those of the whole; a window
+// that the split goes through has a row in both. Memory is bounded: some blocks per processor and the rows of a day per file;
 // where recordings may pair, 13 KB for each 15 min, until the person's are all computed.
 // A recording whose clock was set back is read again, with what overlaps held in memory
 // until it is whole. A file that cannot be read fails alone, with the others done; of a
