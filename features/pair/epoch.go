@@ -29,11 +29,24 @@ type Epoch struct {
 
 // NewEpoch takes the samples of an epoch that begins at start, and its mad.
 func NewEpoch(start int64, s features.Samples, mad float64) Epoch {
-	e := Epoch{MAD: mad}
+	bytes := make([]byte, 0, 20*len(s.T))
+	for i, at := range s.T {
+		bytes = binary.LittleEndian.AppendUint64(bytes, uint64(at))
+		bytes = binary.LittleEndian.AppendUint32(bytes, uint32(s.X[i]))
+		bytes = binary.LittleEndian.AppendUint32(bytes, uint32(s.Y[i]))
+		bytes = binary.LittleEndian.AppendUint32(bytes, uint32(s.Z[i]))
+	}
+	sum := sha256.Sum256(bytes)
+	return NewEpochOf(start, s, mad, binary.BigEndian.Uint64(sum[:]))
+}
+
+// NewEpochOf takes the digest, too, from who has it: the first 8 bytes, big-endian, of the
+// SHA-256 over (t_ns, x, y, z) of the samples, little-endian int64 and int32.
+func NewEpochOf(start int64, s features.Samples, mad float64, digest uint64) Epoch {
+	e := Epoch{MAD: mad, Digest: digest}
 	var sums [3]int64
 	var apart [seconds]float64
 	var n [seconds]int
-	bytes := make([]byte, 0, 20*len(s.T))
 	for i, at := range s.T {
 		x, y, z := int64(s.X[i]), int64(s.Y[i]), int64(s.Z[i])
 		sums[0] += x
@@ -44,10 +57,6 @@ func NewEpoch(start int64, s features.Samples, mad float64) Epoch {
 		r := math.Sqrt(float64(uint64(x*x) + uint64(y*y) + uint64(z*z)))
 		apart[k] += math.Abs(r - perG)
 		n[k]++
-		bytes = binary.LittleEndian.AppendUint64(bytes, uint64(at))
-		bytes = binary.LittleEndian.AppendUint32(bytes, uint32(s.X[i]))
-		bytes = binary.LittleEndian.AppendUint32(bytes, uint32(s.Y[i]))
-		bytes = binary.LittleEndian.AppendUint32(bytes, uint32(s.Z[i]))
 	}
 	for k := range e.Apart {
 		e.Apart[k] = math.NaN()
@@ -60,8 +69,6 @@ func NewEpoch(start int64, s features.Samples, mad float64) Epoch {
 			e.Gravity[k] = int32(math.RoundToEven(float64(v[k] * 1e6)))
 		}
 	}
-	sum := sha256.Sum256(bytes)
-	e.Digest = binary.BigEndian.Uint64(sum[:])
 	return e
 }
 

@@ -119,7 +119,7 @@ func (w *worker) compute(j *job) *result {
 	for _, p := range j.parts {
 		w.batches = append(w.batches, p.SampleBatch)
 	}
-	w.summer.Origin = j.origin
+	w.summer.Origin, w.summer.Alone = j.origin, j.paired
 	w.summer.Windows(j.start, w.batches, func(s *window.Summed, _ []*wire.SampleBatch) { w.window(j, s, out) })
 	for i, a := range w.around {
 		if a == nil {

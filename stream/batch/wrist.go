@@ -12,8 +12,9 @@ import (
 
 // wristwork makes of a block's windows, as they become due, what pairing needs.
 type wristwork struct {
-	row  features.Window
-	mads [pair.Epochs]float64
+	row     features.Window
+	mads    [pair.Epochs]float64
+	digests [pair.Epochs]uint64 // of the samples
 }
 
 var (
@@ -40,13 +41,13 @@ func (w *wristwork) window(k window.Key, sum *window.Sum, block int64, out *resu
 	at := int((k.Start - block) / int64(features.EpochLength))
 	switch k.Length {
 	case features.EpochLength:
-		w.mads[at] = w.of(epochMAD, k, sum)
+		w.mads[at], w.digests[at] = w.of(epochMAD, k, sum), sum.Alone
 	case time.Minute:
 		s := sum.Samples
 		for start := k.Start; len(s.T) > 0; start += int64(features.EpochLength) {
 			n := sort.Search(len(s.T), func(i int) bool { return s.T[i] >= start+int64(features.EpochLength) })
 			if n > 0 {
-				out.side.Put(at, pair.NewEpoch(start, features.Samples{T: s.T[:n], X: s.X[:n], Y: s.Y[:n], Z: s.Z[:n]}, w.mads[at]))
+				out.side.Put(at, pair.NewEpochOf(start, features.Samples{T: s.T[:n], X: s.X[:n], Y: s.Y[:n], Z: s.Z[:n]}, w.mads[at], w.digests[at]))
 			}
 			s = features.Samples{T: s.T[n:], X: s.X[n:], Y: s.Y[n:], Z: s.Z[n:]}
 			at++

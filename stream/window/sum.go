@@ -2,6 +2,7 @@ package window
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"hash"
 	"slices"
@@ -20,6 +21,7 @@ type Sum struct {
 	RateOff      bool
 	Jump         bool
 	Digest       string // 16 hex digits, definitions, section 3
+	Alone        uint64 // first 8 bytes, big-endian, of the SHA-256 over the samples, of epochs where Summer.Alone says so
 	Rate         uint32 // the configured one, millihertz
 	Epoch        features.Epoch
 	Samples      features.Samples  // where Summer.SamplesAt says so; until the next sum
@@ -39,6 +41,7 @@ func (s *Sum) Same(o *Sum) bool {
 type Summer struct {
 	SamplesAt []time.Duration // window lengths whose sums hold the samples
 	Origin    int64           // from which windows are counted; 0: the Unix-epoch grid
+	Alone     bool            // sums of epochs have a digest of the samples alone
 
 	merger Merger
 	minute Merger // of Windows
@@ -133,7 +136,7 @@ func covered(t []int64, nominal uint32) (sum int64) {
 }
 
 // sum closes the window, given what its batches say beside the samples.
-func (p *part) sum(c *Content, buf []byte) Sum {
+func (p *part) sum(c *Content, buf []byte, alone bool) Sum {
 	s := Sum{N: p.n, Dup: p.dup, Clip: p.clip, RateOff: c.RateOff, Jump: c.Jump, Rate: p.nominal, Epoch: p.epoch}
 	if p.n == 0 {
 		return s
@@ -142,8 +145,11 @@ func (p *part) sum(c *Content, buf []byte) Sum {
 	covered := p.covered + min(k.End()-p.last, limit(p.nominal))
 	s.Coverage = min(1, float64(covered)/float64(k.Length))
 	s.Expected = uint32((uint64(k.Length)/1e6*uint64(p.nominal) + 500_000) / 1_000_000)
-	p.samples.Write(appendReadings(buf, c.Readings))
 	var digest [sha256.Size]byte
+	if alone {
+		s.Alone = binary.BigEndian.Uint64(p.samples.Sum(digest[:0]))
+	}
+	p.samples.Write(appendReadings(buf, c.Readings))
 	s.Digest = hex.EncodeToString(p.samples.Sum(digest[:0])[:8])
 	return s
 }
@@ -167,7 +173,7 @@ func (s *Summer) sum(k Key, batches []*wire.SampleBatch, begun *Begun, content f
 	default:
 		c = s.merger.Frame(k, batches)
 	}
-	sum := p.sum(c, s.buf[:0])
+	sum := p.sum(c, s.buf[:0], s.Alone && k.Length == features.EpochLength)
 	if samples {
 		sum.Samples, sum.Readings = c.Samples, c.Readings
 	}
