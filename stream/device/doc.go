@@ -39,7 +39,7 @@
 // time: one driver for all sensors of the partition, of which each has a snapshot. What
 // they say goes out as provisional and, once they have seen what follows and nothing
 // before it is missing, as final. Minutes that come or change behind the driver wait for
-// 5 min of ticks, or for the end of the boot; then a driver is shown what can matter to
+// 5 min of ticks, or 10 s after the end of the boot; then a driver is shown what can matter to
 // them, read from the log again, and minutes of which it says something else are
 // corrected. So what is said last of a minute depends on the samples around it and on
 // nothing else.

@@ -20,14 +20,18 @@ const (
 )
 
 // wearDue reports whether there is something to say of wear: minutes have waited for
-// long enough, or nothing more is expected.
+// long enough, or the recording has ended.
 func (o *operator) wearDue(s *sensor) bool {
 	w := &s.wearing
 	switch {
 	case o.wear == nil || w.Upto == window.MinTime:
 		return false
 	case len(w.Todo) > 0:
-		return s.head.Sequence.Run.Ended || o.time.Clock-w.Since >= mendWait
+		wait := mendWait
+		if s.head.Sequence.Run.Ended { // nothing more is expected
+			wait = correctedWait
+		}
+		return o.time.Clock-w.Since >= wait
 	}
 	return s.head.Sequence.Run.Ended && w.Tail != w.Upto && w.Sure >= w.Upto
 }

@@ -313,6 +313,9 @@ func TestWearWaitsForHoles(t *testing.T) {
 	}
 	b.append(wire.KindSamples, "w1", batches[20].Append(nil))
 	b.end(1, uint64(len(batches)-1))
+	for range 3 {
+		b.tick(b.appended.Add(10 * time.Second))
+	}
 	b.commit()
 	checkWorn(t, lastWorn(t, b.wear), wornOf(t, batches), true)
 }
