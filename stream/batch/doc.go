@@ -47,5 +47,15 @@
 // damaged one everything that can be read counts, and its Report says what was left out.
 // What was begun of a recording that fails is not stored.
 //
+// # Speed
+//
+// Benchmarks Wire and CSV say how many hours of recording a second, and a second of
+// processor, computes. On two loaded cores of an AMD EPYC (Zen 5), Go 1.26: 43 h of 50 Hz
+// per second of processor by core.v1 with wear, to Parquet, 128 ns a sample; 12 h of 100
+// Hz from canonical CSV, of which reading, twice, is two fifths. 37 of the 128 ns are the
+// SHA-256 of input_digest, over each sample at three lengths of window, which little can
+// share; 30 rows and Parquet, read back; 25 epochs and percentiles; 10 decoding and
+// merging; 9 wear.
+//
 // It reads no clock, writes no file (Store does) and knows no format (stream/recording does).
 package batch
