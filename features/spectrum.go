@@ -88,11 +88,18 @@ func (c *spectra) make(w *Window) {
 		c.plan = newFourier(n)
 		c.re, c.im = make([]float64, n), make([]float64, n)
 	}
-	center(c.re, s.X)
-	center(c.im, s.Y)
+	var x, y, z int64 // sums
+	asIs := &s.X[0] == &w.Samples.X[0]
+	if asIs {
+		x, y, z = w.x.sum, w.y.sum, w.z.sum
+	} else {
+		x, y, z = total(s.X), total(s.Y), total(s.Z)
+	}
+	center(c.re, s.X, x)
+	center(c.im, s.Y, y)
 	c.two(0, rate)
-	center(c.re, s.Z)
-	if &s.X[0] == &w.Samples.X[0] {
+	center(c.re, s.Z, z)
+	if asIs {
 		copy(c.im, w.magnitudes())
 	} else {
 		roots(c.im, s)
@@ -116,12 +123,15 @@ func (c *spectra) two(a int, rate int64) {
 	}
 }
 
-// center is v without its mean.
-func center(to []float64, v []int32) {
-	sum := int64(0)
+func total(v []int32) (sum int64) {
 	for _, a := range v {
 		sum += int64(a)
 	}
+	return sum
+}
+
+// center is v, of a sum, without its mean.
+func center(to []float64, v []int32, sum int64) {
 	mean := float64(sum) / float64(len(v))
 	for i, a := range v {
 		to[i] = float64(a) - mean
