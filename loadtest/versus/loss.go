@@ -19,24 +19,11 @@ type loss struct {
 // lose runs a load, kills processes of a side with SIGKILL at equal intervals and
 // starts them again at once; the devices come back and go on.
 func lose(ctx context.Context, r *reader, s side, processes []string, l load, kills int, every time.Duration) (*loss, error) {
-	if err := s.start(ctx); err != nil {
-		return nil, fmt.Errorf("start %s: %w", s.title(), err)
-	}
-	defer s.forget(ctx, r)
-	defer s.stop()
-	ca, err := s.devices()
+	f, zero, end, err := begin(ctx, r, s, l)
 	if err != nil {
 		return nil, err
 	}
-	f, err := connect(ctx, s.addr(), ca, l)
-	if err != nil {
-		return nil, err
-	}
-	defer f.close()
-	zero, err := r.ends(ctx, s.topic())
-	if err != nil {
-		return nil, err
-	}
+	defer end()
 	killing := make(chan error, 1)
 	go func() { killing <- killEvery(ctx, s, processes, kills, every) }()
 	// After the last kill there is time for all to come back and go on.

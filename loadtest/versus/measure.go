@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -21,26 +22,43 @@ type figure struct {
 // counts as lost.
 const settle = 5 * time.Second
 
-// measure runs a load against a side that is started for it.
-func measure(ctx context.Context, r *reader, s side, l load, warm, long time.Duration) (*figure, error) {
-	if err := s.start(ctx); err != nil {
-		return nil, fmt.Errorf("start %s: %w", s.title(), err)
+// begin starts a side and connects a fleet to it; zero is how much is in Kafka then. end
+// takes it all back.
+func begin(ctx context.Context, r *reader, s side, l load) (f *fleet, zero map[int32]int64, end func(), err error) {
+	var undo []func()
+	end = func() {
+		for _, f := range slices.Backward(undo) {
+			f()
+		}
 	}
-	defer s.forget(ctx, r)
-	defer s.stop()
+	defer func() {
+		if err != nil {
+			end()
+		}
+	}()
+	if err := s.start(ctx); err != nil {
+		return nil, nil, end, fmt.Errorf("start %s: %w", s.title(), err)
+	}
+	undo = append(undo, func() { s.forget(ctx, r) }, s.stop)
 	ca, err := s.devices()
 	if err != nil {
-		return nil, err
+		return nil, nil, end, err
 	}
-	f, err := connect(ctx, s.addr(), ca, l)
+	if f, err = connect(ctx, s.addr(), ca, l); err != nil {
+		return nil, nil, end, err
+	}
+	undo = append(undo, f.close)
+	zero, err = r.ends(ctx, s.topic())
+	return f, zero, end, err
+}
+
+// measure runs a load against a side that is started for it.
+func measure(ctx context.Context, r *reader, s side, l load, warm, long time.Duration) (*figure, error) {
+	f, zero, end, err := begin(ctx, r, s, l)
 	if err != nil {
 		return nil, err
 	}
-	defer f.close()
-	zero, err := r.ends(ctx, s.topic())
-	if err != nil {
-		return nil, err
-	}
+	defer end()
 	if _, _, err := f.run(ctx, warm, false); err != nil {
 		return nil, fmt.Errorf("%s, warming up: %w", l.name, err)
 	}
