@@ -97,9 +97,6 @@ func hint(err error) error {
 // Root is the certificate that clients and servers trust.
 func (a *Authority) Root() *x509.Certificate { return a.cert }
 
-// RootFile is where the root certificate lies.
-func (a *Authority) RootFile() string { return filepath.Join(a.dir, RootCert) }
-
 // Pool holds the root alone.
 func (a *Authority) Pool() *x509.CertPool {
 	p := x509.NewCertPool()

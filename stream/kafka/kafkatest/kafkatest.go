@@ -24,9 +24,6 @@ import (
 // Brokers are those of the plain listener.
 func Brokers(t testing.TB) []string { return strings.Split(parts.Kafka.Need(t), ",") }
 
-// There reports whether a test may ask for Brokers: it then gets them, or fails.
-func There() bool { return parts.Kafka.There() || parts.Required() }
-
 // Setting is a further variable that `deploy/local/kafka env` prints.
 func Setting(t testing.TB, name string) string {
 	t.Helper()
