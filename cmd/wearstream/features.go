@@ -29,9 +29,10 @@ type featuresCmd struct {
 	Origin      string   `name:"origin" default:"grid" enum:"grid,first-sample" help:"Windows begin on the UTC grid, or are counted from the first sample, to compare with tools that do: grid or first-sample."`
 	Left        []string `name:"left" type:"path" placeholder:"FILE" help:"Recording of a left wrist."`
 	Right       []string `name:"right" type:"path" placeholder:"FILE" help:"Recording of a right wrist."`
-	Manifest    string   `name:"manifest" type:"path" placeholder:"FILE" help:"CSV with the columns file and any of sensor, study, participant, side, serial (of the assigned device)."`
+	Manifest    string   `name:"manifest" type:"path" placeholder:"FILE" help:"CSV with the columns file and any of sensor, study, participant, side, dominant, serial (of the assigned device)."`
 	Study       string   `name:"study" help:"Study of all recordings that the manifest does not name one for."`
 	Participant string   `name:"participant" help:"Participant, likewise."`
+	Dominant    string   `name:"dominant" default:"" enum:",left,right" help:"Dominant hand, likewise: left or right. It decides use_ratio and magnitude_ratio of pairs."`
 	RateHz      float64  `name:"rate" help:"Nominal rate in Hz, where the file's own is wrong."`
 	LSBPerG     uint32   `name:"lsb" help:"Counts per g, where the file's own are wrong."`
 	TempEvery   int      `name:"temp-every" help:"Rows from reading to reading of the thermometer in a canonical CSV."`
@@ -51,7 +52,7 @@ func (featuresCmd) Help() string {
 // Run computes all files.
 func (c *featuresCmd) Run(ctx context.Context, e *env) error {
 	inputs, err := batch.Sources{
-		Files: c.Files, Left: c.Left, Right: c.Right, Manifest: c.Manifest, Study: c.Study, Participant: c.Participant,
+		Files: c.Files, Left: c.Left, Right: c.Right, Manifest: c.Manifest, Study: c.Study, Participant: c.Participant, Dominant: c.Dominant,
 	}.Inputs()
 	if err != nil {
 		return usage(err)

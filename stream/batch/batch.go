@@ -32,6 +32,7 @@ type Input struct {
 	Sensor                   string `json:"sensor"` // a valid sensor's name
 	Study, Participant, Side string `json:"-"`
 	Serial                   string `json:"-"` // of the device that was assigned; empty: not known
+	Dominant                 string `json:"-"` // hand of the participant, left or right; empty: not known
 }
 
 // Table is what rows say.

@@ -132,10 +132,10 @@ func (b *Batch) pair(left, right *wrist) *Pair {
 			}
 		}
 	}
-	none := &pair.Side{}
+	none, dominant := &pair.Side{}, dominantOf(left.Input, right.Input)
 	for _, start := range slices.Sorted(maps.Keys(both)) {
 		l, r := cmp.Or(left.sides[start], none), cmp.Or(right.sides[start], none)
-		row, ok := pair.Compute(l, r, pair.Unknown)
+		row, ok := pair.Compute(l, r, dominant)
 		if !ok {
 			days.put(pair.NewQuarter(start, l, r, nil))
 			continue
@@ -148,6 +148,15 @@ func (b *Batch) pair(left, right *wrist) *Pair {
 	out.Findings = days.findings
 	out.Err = b.storePair(out, rows)
 	return out
+}
+
+// dominantOf is the hand that the recordings name; that they name two is none.
+func dominantOf(left, right Input) pair.Wrist {
+	name := cmp.Or(left.Dominant, right.Dominant)
+	if right.Dominant != "" && right.Dominant != name {
+		return pair.Unknown
+	}
+	return map[string]pair.Wrist{"left": pair.Left, "right": pair.Right}[name]
 }
 
 // storePair stores the rows of a pair: of 15 min each, so all at once.

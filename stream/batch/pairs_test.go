@@ -75,3 +75,17 @@ func TestTold(t *testing.T) {
 		}
 	}
 }
+
+// TestDominant: the hand that either recording names; two that differ are none.
+func TestDominant(t *testing.T) {
+	for _, c := range []struct {
+		left, right string
+		want        pair.Wrist
+	}{
+		{"", "", pair.Unknown}, {"left", "", pair.Left}, {"", "right", pair.Right}, {"right", "right", pair.Right}, {"left", "right", pair.Unknown},
+	} {
+		if got := dominantOf(Input{Dominant: c.left}, Input{Dominant: c.right}); got != c.want {
+			t.Errorf("%q and %q: %v, want %v", c.left, c.right, got, c.want)
+		}
+	}
+}

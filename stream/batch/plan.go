@@ -19,6 +19,7 @@ type Sources struct {
 	Files, Left, Right []string
 	Manifest           string // see ReadManifest
 	Study, Participant string // of recordings that the manifest says none for
+	Dominant           string // hand, likewise
 }
 
 // Inputs are the recordings in the order of the manifest, Files, Left and Right,
@@ -81,6 +82,9 @@ func (in *Input) fill(s Sources) {
 	if in.Participant == "" {
 		in.Participant = s.Participant
 	}
+	if in.Dominant == "" {
+		in.Dominant = s.Dominant
+	}
 	if in.Side == "" {
 		in.Side = sideOf(name)
 	}
@@ -105,6 +109,9 @@ func (in *Input) check() error {
 	if !slices.Contains([]string{"", "left", "right", "none"}, in.Side) {
 		return fmt.Errorf("%s: side %q is none of left, right, none", in.Path, in.Side)
 	}
+	if !slices.Contains([]string{"", "left", "right"}, in.Dominant) {
+		return fmt.Errorf("%s: dominant hand %q is none of left, right", in.Path, in.Dominant)
+	}
 	return nil
 }
 
@@ -127,8 +134,9 @@ func sideOf(name string) (side string) {
 }
 
 // ReadManifest reads a list of recordings: CSV with a header of the column file and
-// any of sensor, study, participant, side (left, right or none) and serial, that of the
-// device that was assigned, in any order. Files are relative to the manifest's folder.
+// any of sensor, study, participant, side (left, right or none), dominant, the hand of
+// the participant (left or right), and serial, that of the device that was assigned, in
+// any order. Files are relative to the manifest's folder.
 func ReadManifest(path string) ([]Input, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -147,7 +155,7 @@ func ReadManifest(path string) ([]Input, error) {
 	return inputs, nil
 }
 
-var manifestColumns = []string{"file", "sensor", "study", "participant", "side", "serial"}
+var manifestColumns = []string{"file", "sensor", "study", "participant", "side", "dominant", "serial"}
 
 func parseManifest(r io.Reader) ([]Input, error) {
 	c := csv.NewReader(r)
@@ -182,7 +190,7 @@ func parseManifest(r io.Reader) ([]Input, error) {
 			}
 			return ""
 		}
-		in := Input{Path: field("file"), Sensor: field("sensor"), Study: field("study"), Participant: field("participant"), Side: strings.ToLower(field("side")), Serial: field("serial")}
+		in := Input{Path: field("file"), Sensor: field("sensor"), Study: field("study"), Participant: field("participant"), Side: strings.ToLower(field("side")), Dominant: strings.ToLower(field("dominant")), Serial: field("serial")}
 		if in.Path == "" {
 			line, _ := c.FieldPos(at["file"])
 			return nil, fmt.Errorf("line %d: no file", line)

@@ -22,7 +22,7 @@ func TestSideOfName(t *testing.T) {
 func TestSources(t *testing.T) {
 	dir := t.TempDir()
 	manifest := filepath.Join(dir, "study.csv")
-	text := "\ufeffside, File,participant,serial\nright,a_left.csv,P-1,012967\n,sub/b.csv,,\nleft," + filepath.Join(dir, "c.csv") + ",,\n"
+	text := "\ufeffside, File,participant,serial,dominant\nright,a_left.csv,P-1,012967,Left\n,sub/b.csv,,,\nleft," + filepath.Join(dir, "c.csv") + ",,,\n"
 	if err := os.WriteFile(manifest, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -34,10 +34,10 @@ func TestSources(t *testing.T) {
 	}{
 		{"sides by name and by flag, in any order", Sources{Files: []string{"x_R.csv.gz", "y.csv"}, Left: []string{"z right.csv"}, Right: []string{"y.csv"}}, []Input{
 			{Path: "x_R.csv.gz", Sensor: "x_R", Side: "right"}, {Path: "y.csv", Sensor: "y", Side: "right"}, {Path: "z right.csv", Sensor: "z_right", Side: "left"}}},
-		{"the manifest counts first", Sources{Manifest: manifest, Files: []string{at("c.csv")}, Right: []string{at("sub/b.csv"), at("c.csv")}, Study: "ST", Participant: "P-9"}, []Input{
-			{Path: at("a_left.csv"), Sensor: "a_left", Study: "ST", Participant: "P-1", Side: "right", Serial: "012967"},
-			{Path: at("sub/b.csv"), Sensor: "b", Study: "ST", Participant: "P-9", Side: "right"},
-			{Path: at("c.csv"), Sensor: "c", Study: "ST", Participant: "P-9", Side: "left"}}},
+		{"the manifest counts first", Sources{Manifest: manifest, Files: []string{at("c.csv")}, Right: []string{at("sub/b.csv"), at("c.csv")}, Study: "ST", Participant: "P-9", Dominant: "right"}, []Input{
+			{Path: at("a_left.csv"), Sensor: "a_left", Study: "ST", Participant: "P-1", Side: "right", Serial: "012967", Dominant: "left"},
+			{Path: at("sub/b.csv"), Sensor: "b", Study: "ST", Participant: "P-9", Side: "right", Dominant: "right"},
+			{Path: at("c.csv"), Sensor: "c", Study: "ST", Participant: "P-9", Side: "left", Dominant: "right"}}},
 	} {
 		got, err := c.from.Inputs()
 		if err != nil || !reflect.DeepEqual(got, c.want) {
@@ -51,6 +51,7 @@ func TestSources(t *testing.T) {
 		{Sources{}, "no recording"},
 		{Sources{Files: []string{"a.csv"}, Study: "no name"}, `study "no name"`},
 		{Sources{Manifest: at("nowhere.csv")}, "nowhere.csv"},
+		{Sources{Files: []string{"a.csv"}, Dominant: "both"}, `dominant hand "both"`},
 	} {
 		if _, err := c.from.Inputs(); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%+v: %v, want %q", c.from, err, c.says)
