@@ -320,6 +320,9 @@ func (o *operator) endWear(ctx context.Context, s *sensor, out stream.Output) er
 
 // restateWear hands out again the minutes that an interval told to say otherwise has.
 func (o *operator) restateWear(s *sensor, why cause, out stream.Output) error {
+	if o.wear == nil { // they may be from when it was asked for
+		return nil
+	}
 	var due []int64
 	for k := range s.wordsFrom(why.said.From, isHandedOut) {
 		if k.Start >= why.said.To {
