@@ -2,6 +2,7 @@ package device
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -41,5 +42,34 @@ func TestWearOfAnotherWithoutWear(t *testing.T) {
 	b.settle()
 	if got := latest(t, b.rows)["060 12:10:00"]; got.participant != "P1" || len(b.wear) != said {
 		t.Errorf("%+v, and %d minutes of wear, want %d", got, len(b.wear), said)
+	}
+}
+
+// TestWearMendedSurvivesRestart: what the driver knows of late minutes is not lost in a
+// restart.
+func TestWearMendedSurvivesRestart(t *testing.T) {
+	plan := repeat("w", 62, "n", 60)
+	for cut := 50; cut < 62; cut++ {
+		run := func(restart bool) []wornRow {
+			b := newWearBench(t)
+			batches := worn(6, origin, plan)
+			for i, s := range batches[:70] {
+				if i < 25 || i >= cut {
+					b.send(s)
+					b.commit()
+				}
+			}
+			b.send(batches[25:cut]...)
+			b.settle()
+			if restart {
+				b.restart()
+			}
+			b.send(batches[70:]...)
+			b.commit()
+			return b.wear
+		}
+		if with, without := run(true), run(false); !slices.Equal(with, without) {
+			t.Fatalf("hole up to minute %d: %d rows after a restart, %d without one", cut, len(with), len(without))
+		}
 	}
 }
