@@ -73,3 +73,47 @@ func TestWearMendedSurvivesRestart(t *testing.T) {
 		}
 	}
 }
+
+// TestWearChargesWhereItSays: a batch says that it charges of the minutes that it has a
+// sample or a reading in, not of those between.
+func TestWearChargesWhereItSays(t *testing.T) {
+	batches := worn(5, origin, repeat("w", 200))
+	for i, j := range []int{20, 150} { // the readings of one are those of the other
+		batches[j].Charging = wire.Some(i == 0)
+	}
+	far := batches[20]
+	far.TempT0us, far.TempMdegC = batches[150].TempT0us, far.TempMdegC[:1]
+	for _, order := range [][]*wire.SampleBatch{batches, slices.Concat(batches[:20], batches[21:], batches[20:21])} {
+		b := newWearBench(t)
+		b.send(order...)
+		b.end(1, 199)
+		b.settle()
+		charging := 0
+		for _, r := range lastWorn(t, b.wear) {
+			if r.state == wear.Charging.String() {
+				charging++
+			}
+		}
+		if charging != 2 {
+			t.Errorf("%d minutes are charging, want 2", charging)
+		}
+	}
+}
+
+// TestWearAskedForAgain: of minutes that came while nobody asked for wear nothing is said.
+func TestWearAskedForAgain(t *testing.T) {
+	b := newWearBench(t)
+	batches := worn(4, origin, repeat("w", 240))
+	b.send(batches[:60]...)
+	b.wearBy(nil)
+	b.send(batches[60:120]...)
+	b.wearBy(&wearConfig)
+	b.send(batches[120:]...)
+	b.end(1, 239)
+	b.settle()
+	for at, r := range lastWorn(t, b.wear) {
+		if r.state == wear.NoData.String() {
+			t.Fatalf("%s: %+v", at, r)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/wearstream/wearstream/features/wear"
@@ -144,7 +145,11 @@ func (o *operator) take(ctx context.Context, s *sensor) error {
 	}
 	w.fresh()
 	k := &s.wearing
-	if err := w.driver.Restore([]byte(k.driver)); err != nil && k.Upto != window.MinTime {
+	if k.Upto == window.MinTime { // a snapshot would be of another recording
+		k.stored, w.sensor = window.MinTime, s
+		return nil
+	}
+	if err := w.driver.Restore([]byte(k.driver)); err != nil {
 		// There is none yet, or it is of other algorithms: they see as much as can matter.
 		k.at = earlier(k.Upto, w.driver.Before()+time.Minute)
 	}
@@ -196,17 +201,32 @@ func (o *operator) show(ctx context.Context, s *sensor, from, to int64, yield fu
 // of is what the driver is to see of a minute.
 func (w *wearer) of(k window.Key, sum *window.Sum, batches []*wire.SampleBatch) *wear.Partial {
 	w.partial.Set(k.Start, sum.Samples, w.merger.Frame(k, batches).Readings, sum.Rate)
-	if slices.ContainsFunc(batches, func(b *wire.SampleBatch) bool { return b.Charging.OK && b.Charging.Value }) {
+	if slices.ContainsFunc(batches, func(b *wire.SampleBatch) bool { return b.Charging.OK && b.Charging.Value && holds(b, k) }) {
 		w.partial.Reported = wear.Charging
 	}
 	return &w.partial
+}
+
+// holds reports whether a batch has a sample or a reading in a window. Its readings may
+// be days from its samples.
+func holds(b *wire.SampleBatch, k window.Key) bool {
+	if n := int(b.N); n > 0 && b.SampleTime(0) < k.End() && k.Start <= b.SampleTime(n-1) {
+		return true
+	}
+	n := len(b.TempMdegC)
+	i := sort.Search(n, func(i int) bool { return b.ReadingTime(i) >= k.Start })
+	return i < n && b.ReadingTime(i) < k.End()
 }
 
 // minute takes the window of a minute that is handed out. The driver sees it at once
 // if it is the next one; otherwise mend shows it again what is around it.
 func (o *operator) minute(s *sensor, r *revision, sum *window.Sum, out stream.Output) error {
 	w, m := &s.wearing, r.key.Start
-	if o.wear == nil || m < 0 {
+	if o.wear == nil { // if it is asked for again, another recording begins
+		w.Upto, w.Todo = window.MinTime, nil
+		return nil
+	}
+	if m < 0 {
 		return nil
 	}
 	if r.state >= window.Final {
