@@ -64,7 +64,7 @@ func (o *operator) mend(ctx context.Context, s *sensor, left *int, out stream.Ou
 			return err
 		}
 	}
-	return nil
+	return o.settleWear(s, out) // nothing else may come
 }
 
 // mendSpan says anew what depends on the minutes [from, to]. A driver that has seen what

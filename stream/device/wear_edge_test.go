@@ -117,3 +117,45 @@ func TestWearAskedForAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestWearIsFinalAfterMending: minutes that come late are final once they are decided,
+// though the last minute of all is open and nothing follows.
+func TestWearIsFinalAfterMending(t *testing.T) {
+	b := newWearBench(t)
+	batches := worn(7, origin, repeat("w", 40, "-", 60*60, "w", 200, "-", 5, "w", 100))
+	open, late := batches[339], batches[40:240]
+	open.N, open.XYZ, open.TempMdegC = 60, open.XYZ[:360], open.TempMdegC[:5]
+	b.send(slices.Concat(batches[:40], batches[240:])...)
+	b.settle()
+	b.settle()
+	b.send(late...)
+	b.settle()
+	got := lastWorn(t, b.wear)
+	for _, s := range late {
+		if r := got[time.UnixMicro(s.T0us).UTC()]; r.status != wire.StatusFinal || r.state != wear.Wear.String() {
+			t.Fatalf("%s: %+v", time.UnixMicro(s.T0us).UTC(), r)
+		}
+	}
+}
+
+// TestWearOfWhatIsGone: minutes that the log no longer holds stay what they were.
+func TestWearOfWhatIsGone(t *testing.T) {
+	b := newWearBench(t)
+	batches := worn(9, origin, repeat("w", 240))
+	b.send(slices.Concat(batches[:100], batches[110:])...)
+	b.settle()
+	was := lastWorn(t, b.wear)
+	for range 30 {
+		b.tick(b.appended.Add(24 * time.Hour))
+		b.commit()
+	}
+	b.first = b.op.(*operator).time.Floor
+	b.send(batches[100:110]...)
+	b.settle()
+	got := lastWorn(t, b.wear)
+	for at, w := range was {
+		if r := got[at]; r.state != w.state {
+			t.Fatalf("%s is %+v, was %+v", at, r, w)
+		}
+	}
+}
