@@ -52,6 +52,10 @@ func (o *operator) goOnWear(ctx context.Context, s *sensor, left *int, out strea
 // mend says anew what the minutes are that changed, and those around them.
 func (o *operator) mend(ctx context.Context, s *sensor, left *int, out stream.Output) error {
 	w := &s.wearing
+	if gone := s.gone(); len(w.Todo) > 0 && w.Todo[0].From <= gone {
+		o.tally.unreadable++ // what was said stands
+		w.done(gone)
+	}
 	for len(w.Todo) > 0 && *left > 0 {
 		from, to := w.Todo[0].From, window.MinTime
 		for _, span := range w.Todo { // those that are near are mended at once
@@ -78,6 +82,9 @@ func (o *operator) mendSpan(ctx context.Context, s *sensor, from, to int64, out 
 	start := earlier(first, before)
 	if previous, ok := s.lastMinute(from); ok && from-previous <= longestHole { // what is between is no data
 		first, start = min(first, previous+minute), min(start, previous)
+	}
+	if gone := s.gone(); start <= gone {
+		first, start = max(first, gone+minute), gone+minute
 	}
 	last := to + int64(before) // the last of which it is said
 	for k := range s.from(time.Minute, to+minute, isHandedOut) {
@@ -121,6 +128,14 @@ func (o *operator) mendSpan(ctx context.Context, s *sensor, from, to int64, out 
 		})
 		return nil
 	}, false)
+}
+
+// gone is the last minute of which the log no longer holds everything; MinTime: there is none.
+func (s *sensor) gone() int64 {
+	if s.head.Gone == window.MinTime {
+		return window.MinTime
+	}
+	return window.At(time.Minute, s.head.Gone).Start
 }
 
 // hole lets a driver know that it has seen all up to a minute.

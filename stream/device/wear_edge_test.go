@@ -142,7 +142,7 @@ func TestWearIsFinalAfterMending(t *testing.T) {
 func TestWearOfWhatIsGone(t *testing.T) {
 	b := newWearBench(t)
 	batches := worn(9, origin, repeat("w", 240))
-	b.send(slices.Concat(batches[:100], batches[110:])...)
+	b.send(slices.Concat(batches[:100], batches[110:180], batches[190:])...)
 	b.settle()
 	was := lastWorn(t, b.wear)
 	for range 30 {
@@ -150,7 +150,7 @@ func TestWearOfWhatIsGone(t *testing.T) {
 		b.commit()
 	}
 	b.first = b.op.(*operator).time.Floor
-	b.send(batches[100:110]...)
+	b.send(slices.Concat(batches[100:110], batches[180:190])...)
 	b.settle()
 	got := lastWorn(t, b.wear)
 	for at, w := range was {

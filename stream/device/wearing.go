@@ -180,7 +180,7 @@ func (o *operator) show(ctx context.Context, s *sensor, from, to int64, yield fu
 		if err != nil {
 			return err
 		}
-		if !ok {
+		if !ok || k.Start <= s.head.Gone {
 			o.tally.unreadable++
 			o.wear.driver.Reset()
 			continue
