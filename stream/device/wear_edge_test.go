@@ -159,3 +159,26 @@ func TestWearOfWhatIsGone(t *testing.T) {
 		}
 	}
 }
+
+// TestWearOfScatteredMinutes: what one batch may touch is kept as few spans.
+func TestWearOfScatteredMinutes(t *testing.T) {
+	b := newWearBench(t)
+	b.send(worn(10, origin, repeat("w", 10))...)
+	far := worn(10, origin, "w")[0]
+	far.Seq, far.N, far.XYZ = 10, 0, nil
+	far.TempRateMHz, far.TempMdegC = 1, make([]int32, 1000) // one in 1000 s
+	far.TempT0us = origin.Add(-1000 * 1000 * time.Second).UnixMicro()
+	b.send(far)
+	if n := len(b.op.(*operator).sensors["w1"].wearing.Todo); n != 1 {
+		t.Errorf("%d spans, want 1", n)
+	}
+	b.end(1, 10)
+	b.settle()
+	b.settle()
+	if w := &b.op.(*operator).sensors["w1"].wearing; len(w.Todo) > 0 {
+		t.Errorf("%v is left", w.Todo)
+	}
+	if got := lastWorn(t, b.wear); len(got) != 10 {
+		t.Errorf("%d minutes, want 10", len(got))
+	}
+}

@@ -40,17 +40,18 @@ func newWearing() wearing {
 	}
 }
 
-// later notes a minute to be looked at.
+// later notes a minute to be looked at. Those less than an hour apart are looked at
+// together, so there are not many spans, whatever comes.
 func (w *wearing) later(m, now int64) {
 	if len(w.Todo) == 0 {
 		w.Since = now
 	}
 	i := 0
-	for i < len(w.Todo) && w.Todo[i].To+minute < m {
+	for i < len(w.Todo) && w.Todo[i].To+hour < m {
 		i++
 	}
 	j, span := i, window.Span{From: m, To: m}
-	for ; j < len(w.Todo) && w.Todo[j].From <= m+minute; j++ {
+	for ; j < len(w.Todo) && w.Todo[j].From <= m+hour; j++ {
 		span = window.Span{From: min(span.From, w.Todo[j].From), To: max(span.To, w.Todo[j].To)}
 	}
 	w.Todo = slices.Replace(w.Todo, i, j, span)
