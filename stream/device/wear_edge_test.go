@@ -2,6 +2,8 @@ package device
 
 import (
 	"encoding/json"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -181,4 +183,120 @@ func TestWearOfScatteredMinutes(t *testing.T) {
 	if got := lastWorn(t, b.wear); len(got) != 10 {
 		t.Errorf("%d minutes, want 10", len(got))
 	}
+}
+
+// TestWearSameHoweverInterrupted: two sensors with clocks set back, boots, holes and late
+// batches, assigned now and then: every row is the same where transactions fail and
+// processes are killed.
+func TestWearSameHoweverInterrupted(t *testing.T) {
+	for seed := range uint64(2) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			steps := erratic(seed)
+			smooth, rough := newWearBench(t), newWearBench(t)
+			random := rand.New(rand.NewPCG(seed, 3))
+			for i := 0; i < len(steps); {
+				n := min(len(steps)-i, 1+random.IntN(20))
+				work := func(b *bench) func() {
+					return func() {
+						for _, step := range steps[i : i+n] {
+							step(b)
+						}
+					}
+				}
+				work(smooth)()
+				rough.rough(random.IntN(4), work(rough))
+				if random.IntN(4) == 0 {
+					rough.commit()
+					rough.restart()
+				}
+				i += n
+			}
+			smooth.commit()
+			rough.commit()
+			if len(smooth.wear) < 500 || len(smooth.sides) == 0 {
+				t.Fatalf("%d minutes, %d sides: too little", len(smooth.wear), len(smooth.sides))
+			}
+			for what, same := range map[string]bool{
+				"minutes": sameRows(smooth.wear, rough.wear), "sides": sameRows(smooth.sides, rough.sides), "windows": sameRows(smooth.rows, rough.rows),
+			} {
+				if !same {
+					t.Errorf("%s are others", what)
+				}
+			}
+		})
+	}
+}
+
+// sameRows compares rows but for their order, which is that of their partitions only.
+func sameRows[T any](a, b []T) bool {
+	text := func(rows []T) (all []string) {
+		for _, r := range rows {
+			all = append(all, fmt.Sprint(r))
+		}
+		slices.Sort(all)
+		return all
+	}
+	return slices.Equal(text(a), text(b))
+}
+
+// erratic is what two sensors and the clock do.
+func erratic(seed uint64) (steps []func(*bench)) {
+	random := rand.New(rand.NewPCG(seed, 2))
+	for k, sensor := range []string{"w1", "w2"} {
+		var own []func(*bench)
+		at := origin
+		for boot := range uint64(3) {
+			plan := ""
+			for range 4 {
+				plan += repeat(string("wncw-"[random.IntN(5)]), 5+random.IntN(100))
+			}
+			batches := worn(seed+uint64(k), at, plan)
+			if random.IntN(2) == 0 {
+				for i := range batches {
+					j := min(len(batches)-1, i+random.IntN(40))
+					batches[i], batches[j] = batches[j], batches[i]
+				}
+			}
+			for _, s := range batches {
+				s.Boot = 1 + boot
+				if boot > 0 && random.IntN(2) == 0 {
+					s.PrevBootLastSeq = wire.Some(uint64(1000))
+				}
+				if random.IntN(15) > 0 {
+					value := s.Append(nil)
+					own = append(own, func(b *bench) { b.append(wire.KindSamples, sensor, value) })
+				}
+			}
+			at = at.Add(time.Duration(random.IntN(3000)-300) * time.Minute)
+		}
+		for range 40 { // late ones
+			i, j := random.IntN(len(own)), random.IntN(len(own))
+			own[i], own[j] = own[j], own[i]
+		}
+		for i := range 5 {
+			a := wire.Assignment{Sensor: sensor, Study: "ST", Participant: fmt.Sprint("P", i%2), Side: []string{"left", "right"}[(i+k)%2], From: origin.Add(time.Duration(random.IntN(400)) * time.Minute)}
+			v, _ := json.Marshal(a)
+			own = slices.Insert(own, random.IntN(len(own)), func(b *bench) { b.append(wire.KindAssignment, sensor, v) })
+		}
+		own = append(own, func(b *bench) {
+			b.append(wire.KindStatus, sensor, []byte(`{"kind":"end","boot":3,"last_seq":10}`))
+		})
+		place := 0
+		for _, step := range own { // among those of the other
+			place += random.IntN(3)
+			steps = slices.Insert(steps, min(place, len(steps)), step)
+		}
+	}
+	now := origin
+	for i := 20; i < len(steps); i += 20 {
+		now = now.Add(time.Duration(random.IntN(600)) * time.Second)
+		at := now
+		steps = slices.Insert(steps, i, func(b *bench) { b.tick(at) })
+	}
+	for range 30 {
+		now = now.Add(time.Minute)
+		at := now
+		steps = append(steps, func(b *bench) { b.tick(at) })
+	}
+	return steps
 }
