@@ -52,7 +52,7 @@
 // In the changelog, by sensor: a head (run, assignments, what is to be continued),
 // boots, one small entry per batch (where it is in the log and in time, the hash
 // of its bytes), the ledgers of what was handed out, what is pending, and every quarter
-// of an hour the snapshot of wear, of some 5 KB. Entries of 256 neighbouring sequences
+// of an hour, and after late minutes, the snapshot of wear, of some 5 KB. Entries of 256 neighbouring sequences
 // become one block of some 50 bytes when nothing looks at them any more; a repeat or late
 // evidence reads them again. In all 0.22 bytes per byte of samples at 32 Hz, and 22 to 33
 // KB resident for a sensor of seven days (go test -run 'Stays' ./stream/device).
@@ -61,7 +61,8 @@
 // sensor and with quarters up to 26, at most a megabyte, are kept in memory and read
 // again from the log after a restart. The log has to keep the device topic for the
 // memory of devices and a week (Config.Memory, 14 d: 21 d). What is older is not asked
-// for: a window that late evidence would change then stands as it is, and is counted.
+// for: a window or a minute of wear that late evidence would change then stands as it is,
+// and is counted.
 //
 // A transaction changes tables that know what was there before, so a rollback
 // takes back what it touched and nothing else.

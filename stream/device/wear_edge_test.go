@@ -185,6 +185,27 @@ func TestWearOfScatteredMinutes(t *testing.T) {
 	}
 }
 
+// TestWearByOthers: minutes that other algorithms decide after a restart are as if they
+// had seen all.
+func TestWearByOthers(t *testing.T) {
+	others := wear.Config{Order: []string{"actipy", "ggir2023"}, Params: wear.Default}
+	batches := worn(4, origin, day)
+	want := wornBy(t, others, batches)
+	for cut := 180; cut < 600; cut += 100 {
+		b := newWearBench(t)
+		b.send(batches[:cut]...)
+		b.wearBy(&others)
+		b.send(batches[cut:]...)
+		b.end(1, uint64(len(batches)-1))
+		b.settle()
+		for at, r := range lastWorn(t, b.wear) {
+			if w := want[at]; r.algo == others.Algo() && (r.state != w.State.String() || r.by != w.By) {
+				t.Errorf("change at %d: %s is %+v, want %+v", cut, at, r, w)
+			}
+		}
+	}
+}
+
 // TestWearSameHoweverInterrupted: two sensors with clocks set back, boots, holes and late
 // batches, assigned now and then: every row is the same where transactions fail and
 // processes are killed.

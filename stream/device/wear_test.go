@@ -133,7 +133,10 @@ var day = repeat("w", 45, "n", 130, "w", 100, "-", 70, "w", 25, "c", 20, "w", 30
 
 // wornOf says of batches what the driver says of a recording of them.
 func wornOf(t *testing.T, batches []*wire.SampleBatch) map[time.Time]wear.Minute {
-	c := wearConfig
+	return wornBy(t, wearConfig, batches)
+}
+
+func wornBy(t *testing.T, c wear.Config, batches []*wire.SampleBatch) map[time.Time]wear.Minute {
 	c.FinalOnly = true
 	d, err := wear.New(c)
 	if err != nil {

@@ -151,8 +151,8 @@ func (o *operator) take(ctx context.Context, s *sensor) error {
 		return nil
 	}
 	if err := w.driver.Restore([]byte(k.driver)); err != nil {
-		// There is none yet, or it is of other algorithms: they see as much as can matter.
-		k.at = earlier(k.Upto, w.driver.Before()+time.Minute)
+		// It is of other algorithms: they see what can matter to the minutes that they decide.
+		k.at = earlier(k.Upto, w.driver.Before()+w.driver.Lag()+time.Minute)
 	}
 	if k.at < k.Upto {
 		if err := o.show(ctx, s, k.at+minute, k.Upto, func(wear.Minute) {}); err != nil {
