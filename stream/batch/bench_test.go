@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wearstream/wearstream/sink/object"
+	"github.com/wearstream/wearstream/stream/recording"
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
@@ -95,7 +96,7 @@ func BenchmarkWire(b *testing.B) {
 		for range batch.cfg.Workers {
 			files.Go(func() {
 				for i := range next {
-					f := &file{Batch: batch, in: Input{Sensor: fmt.Sprint("w", i)}, batches: hours(payloads, each)}
+					f := &file{Batch: batch, in: Input{Sensor: fmt.Sprint("w", i)}, recording: new(recording.Recording), batches: hours(payloads, each)}
 					if err := f.compute(b.Context(), f.slide()); err != nil {
 						b.Error(err)
 					}

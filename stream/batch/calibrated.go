@@ -16,8 +16,9 @@ import (
 // errKnown ends a reading early.
 var errKnown = errors.New("known")
 
-// attempt reads the recording for its still moments alone, as far as it takes, and
-// answers the last attempt to calibrate it: what is told where it is not applied.
+// attempt reads the recording for its still moments alone, as far as it takes, and the
+// first time to its end; and answers the last attempt to calibrate it: what is told
+// where it is not applied.
 func (f *file) attempt(ctx context.Context) (*calibrate.Record, error) {
 	last, err := f.attemptOf(ctx, newSlide(0, nil))
 	if errors.Is(err, errBack) {
@@ -43,12 +44,15 @@ func (f *file) attemptOf(ctx context.Context, s *slide) (last *calibrate.Record,
 				last = &r
 			}
 		}
-		if log.Done {
+		if log.Done && f.recording.Whole() != nil {
 			return errKnown
 		}
 		return nil
 	}
 	err = f.parts(ctx, func(p part) error {
+		if log.Done { // but its end is not known yet
+			return nil
+		}
 		whole, err := s.add(p)
 		return errors.Join(err, seal(whole, s.count == nil))
 	})

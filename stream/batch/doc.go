@@ -42,8 +42,10 @@
 // the files, with what their set looks at around them, are those of the whole; a window
 // that the split goes through has a row in both. Memory is bounded: some blocks per processor and the rows of a day per file;
 // where recordings may pair, 13 KB for each 15 min, until the person's are all computed.
-// A recording whose clock was set back is read again, with what overlaps held in memory
-// until it is whole. A file that cannot be read fails alone, with the others done; of a
+// A recording is read once. It is computed anew if its end says otherwise than its
+// beginning of scale, range or digits of times (recording.ErrAgain), or, with what overlaps
+// held in memory until it is whole, if its clock was set back. To apply a calibration it
+// is read for it before. A file that cannot be read fails alone, with the others done; of a
 // damaged one everything that can be read counts, and its Report says what was left out.
 // What was begun of a recording that fails is not stored.
 //
@@ -51,8 +53,8 @@
 //
 // Benchmarks Wire and CSV say how many hours of recording a second, and a second of
 // processor, computes. On two loaded cores of an AMD EPYC (Zen 5), Go 1.26: 43 h of 50 Hz
-// per second of processor by core.v1 with wear, to Parquet, 128 ns a sample; 12 h of 100
-// Hz from canonical CSV, of which reading, twice, is two fifths. 37 of the 128 ns are the
+// per second of processor by core.v1 with wear, to Parquet, 128 ns a sample; 16.6 h of
+// 100 Hz from canonical CSV, of which reading is a third. 37 of the 128 ns are the
 // SHA-256 of input_digest, over each sample at three lengths of window, which little can
 // share; 30 rows and Parquet, read back; 25 epochs and percentiles; 10 decoding and
 // merging; 9 wear.

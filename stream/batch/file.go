@@ -22,48 +22,78 @@ func (b *Batch) file(ctx context.Context, in Input, paired bool) (rep Report, _ 
 		return rep, nil
 	}
 	b.advance(func(p *Progress) { p.Open = in.Path })
-	r, err := recording.Open(in.Path, b.cfg.Reader)
+	r, err := b.open(in.Path, b.cfg.Reader)
 	if err != nil {
 		rep.Err = err
 		return rep, nil
 	}
-	rep.Recording = r
 	in.side(r.Device.Side)
 	rep.Input, rep.Findings = in, told(r.Device, in)
-	b.advance(func(p *Progress) { p.SamplesOf += r.Samples })
-	f := &file{Batch: b, in: in, rate: r.RateMHz, model: r.Device.Model, batches: r.Batches()}
+	f := &file{Batch: b, in: in}
 	f.paired = paired && (in.Side == "left" || in.Side == "right")
-	if b.cfg.FromFirst {
-		f.origin = r.First.UnixNano()
+	rep.Err = f.all(ctx, r, &rep)
+	if errors.Is(rep.Err, recording.ErrAgain) {
+		rep.Err = f.all(ctx, r.Whole(), &rep)
 	}
-	if long := r.Last.Sub(r.First) >= calibrate.Default.MinSpan; long && (b.cfg.Apply || b.cfg.Calibrate && !b.cfg.FromFirst) {
-		f.first = r.First.UnixNano()
-	}
-	if b.cfg.Apply && f.first != 0 {
-		if rep.Calibrate, rep.Err = f.attempt(ctx); rep.Err != nil {
-			return rep, nil
-		}
-		if f.first = 0; rep.Calibrate != nil && rep.Calibrate.Accepted {
-			f.record, rep.Calibrated = rep.Calibrate, true
-		}
-	}
-	rep.Err = f.compute(ctx, f.slide())
-	if errors.Is(rep.Err, errBack) {
-		rep.Back = true
-		b.advance(func(p *Progress) { p.Samples -= f.told })
-		s := f.slide()
-		if rep.Err = f.count(ctx, s); rep.Err == nil {
-			rep.Err = f.compute(ctx, s)
-		}
-	}
-	if rep.Err != nil {
+	f.expect()
+	if rep.Recording = f.recording.Whole(); rep.Err != nil {
 		return rep, nil
 	}
 	f.report(&rep)
 	if !f.paired {
 		return rep, nil
 	}
+	r = rep.Recording
 	return rep, &wrist{Input: in, first: r.First.UnixNano(), last: r.Last.UnixNano(), sides: f.wear.sides}
+}
+
+// all computes a recording, which may turn out to be another one.
+func (f *file) all(ctx context.Context, r *recording.Recording, rep *Report) error {
+	f.recording, f.batches, f.rate, f.model = r, r.Batches(), r.RateMHz, r.Device.Model
+	f.first, f.record, f.seen = 0, nil, 0
+	rep.Calibrate, rep.Calibrated, rep.Back = nil, false, false
+	f.expect()
+	if f.cfg.FromFirst {
+		f.origin = r.First.UnixNano()
+	}
+	if f.long() && (f.cfg.Apply || f.cfg.Calibrate && !f.cfg.FromFirst) {
+		f.first = r.First.UnixNano()
+	}
+	if f.cfg.Apply && f.first != 0 {
+		last, err := f.attempt(ctx)
+		if err != nil {
+			return err
+		}
+		if f.first = 0; f.long() {
+			rep.Calibrate = last
+		}
+		if rep.Calibrate != nil && rep.Calibrate.Accepted {
+			f.record, rep.Calibrated = rep.Calibrate, true
+		}
+	}
+	err := f.compute(ctx, f.slide())
+	if errors.Is(err, errBack) {
+		rep.Back = true
+		s := f.slide()
+		if err = f.count(ctx, s); err == nil {
+			err = f.compute(ctx, s)
+		}
+	}
+	return err
+}
+
+// long is whether the recording is one whose calibration is looked at, or, before all
+// of it was read, may be.
+func (f *file) long() bool {
+	r := f.recording.Whole()
+	return r == nil || r.Last.Sub(r.First) >= calibrate.Default.MinSpan
+}
+
+// expect tells progress how many samples there are to be, as far as is known.
+func (f *file) expect() {
+	n := f.recording.Expected()
+	f.advance(func(p *Progress) { p.SamplesOf += n - f.expected })
+	f.expected = n
 }
 
 func (f *file) report(rep *Report) {
@@ -73,7 +103,9 @@ func (f *file) report(rep *Report) {
 		rep.Algos = append(rep.Algos, set.Algo())
 	}
 	rep.Algos = append(rep.Algos, f.wear.algo)
-	rep.Calibrate = cmp.Or(rep.Calibrate, f.wear.attempt)
+	if f.long() {
+		rep.Calibrate = cmp.Or(rep.Calibrate, f.wear.attempt)
+	}
 	rep.Minutes, rep.Wear, rep.Gaps = f.minutes, f.wear.stretches, f.time.gaps()
 	rep.MeasuredHz = float64(f.time.samples) / f.time.took
 }
@@ -81,20 +113,21 @@ func (f *file) report(rep *Report) {
 // file is a recording that is being computed.
 type file struct {
 	*Batch
-	in      Input
-	rate    uint32 // nominal, millihertz
-	model   string
-	paired  bool
-	first   int64             // of the samples, where still moments are looked at; else 0
-	record  *calibrate.Record // that corrects it, or nil
-	batches iter.Seq2[*wire.SampleBatch, error]
-	origin  int64
-	seen    int64 // how far its time comes, where that is known already
-	time    timeline
-	minutes []Minute
-	wear    *wearing
-	rows    []int64 // by set
-	told    int64   // samples that progress knows of
+	in             Input
+	recording      *recording.Recording
+	rate           uint32 // nominal, millihertz
+	model          string
+	paired         bool
+	first          int64             // of the samples, where still moments are looked at; else 0
+	record         *calibrate.Record // that corrects it, or nil
+	batches        iter.Seq2[*wire.SampleBatch, error]
+	origin         int64
+	seen           int64 // how far its time comes, where that is known already
+	time           timeline
+	minutes        []Minute
+	wear           *wearing
+	rows           []int64 // by set
+	told, expected int64   // samples that progress knows of
 }
 
 func (f *file) slide() *slide { return newSlide(f.origin, f.cfg.Sets) }
@@ -137,7 +170,8 @@ func (f *file) parts(ctx context.Context, yield func(part) error) error {
 // compute reads, has blocks computed, and stores them in their order: three steps
 // at once, with a few blocks between them.
 func (f *file) compute(ctx context.Context, s *slide) (err error) {
-	f.time, f.minutes, f.rows = timeline{}, nil, make([]int64, len(f.cfg.Sets))
+	f.advance(func(p *Progress) { p.Samples -= f.told })
+	f.time, f.minutes, f.rows, f.told = timeline{}, nil, make([]int64, len(f.cfg.Sets)), 0
 	if f.wear, err = newWearing(f, s.order()); err != nil {
 		return err
 	}
@@ -269,6 +303,7 @@ func (f *file) write(queue <-chan *job) (err error) {
 func (f *file) take(j *job, res *result, outputs []*output) error {
 	f.told += res.samples
 	f.advance(func(p *Progress) { p.Samples += res.samples })
+	f.expect()
 	f.minutes = append(f.minutes, res.minutes...)
 	for i, rows := range res.rows {
 		if rows != nil {

@@ -26,8 +26,8 @@ type Gap struct {
 // Report is what became of an input.
 type Report struct {
 	Input
-	Recording  *recording.Recording
-	Rows       map[string]int64 // by set; of wear too
+	Recording  *recording.Recording // nil: it failed before all of it was read
+	Rows       map[string]int64     // by set; of wear too
 	Algos      []string
 	MeasuredHz float64 // samples over the time that batches say they took
 	Gaps       []Gap   // inside the recording

@@ -12,7 +12,7 @@ import (
 )
 
 // BenchmarkCSV looks through an hour of 100 Hz and reads all its batches, each
-// alone and both.
+// alone and both; and reads them once.
 func BenchmarkCSV(b *testing.B) {
 	const n = 360_000
 	var text bytes.Buffer
@@ -52,6 +52,17 @@ func BenchmarkCSV(b *testing.B) {
 			{"open", func() { open(b, path, Options{}) }},
 			{"batches", func() { drain(r) }},
 			{"both", func() { drain(open(b, path, Options{})) }},
+			{"once", func() {
+				r, err := Begin(path, Options{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				for _, err := range r.Batches() {
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+			}},
 		} {
 			b.Run(filepath.Base(path)+"/"+c.name, func(b *testing.B) {
 				b.ReportAllocs()

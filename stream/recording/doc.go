@@ -67,7 +67,11 @@
 // # Promises
 //
 // Open reads the file once, to know scale, rate and length; Batches reads it
-// again, as often as it is called, and answers the same batches each time. The
+// again, as often as it is called, and answers the same batches each time. Begin reads
+// the first 65,536 samples alone, and the file is read once: what they say of scale,
+// range and tolerance is taken for what all of it says, and where that is found not to
+// be so, Batches goes to the end and says that all is to begin again, as all of it says
+// (ErrAgain, Whole). The batches that count are the same: those of the whole file. The
 // same file and options give the same batches everywhere and for ever: batch
 // names are their positions in it. No clock is read. BatchesAhead gives the same
 // batches sooner. Memory does not grow with the file, nor with what is wrong in it.

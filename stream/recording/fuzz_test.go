@@ -2,6 +2,7 @@ package recording
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/wearstream/wearstream/stream/wire"
 )
 
 func FuzzDecimal(f *testing.F) {
@@ -79,6 +82,73 @@ func FuzzCSV(f *testing.F) {
 	})
 }
 
+// rowwise hands out the rows of a source one by one.
+type rowwise struct{ source }
+
+func (s rowwise) rows(workers int, yield func(*rows) bool) (Damage, error) {
+	return s.source.rows(workers, func(r *rows) bool {
+		for i := range r.t {
+			one := rows{t: r.t[i : i+1], xyz: r.xyz[3*i : 3*i+3], temp: r.temp[i : i+1], places: r.places}
+			if !yield(&one) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// FuzzOnce: wherever a file's beginning ends, reading it once gives what looking through
+// it first does, or says that it is to be read again: only if its beginning does not
+// say what all of it does.
+func FuzzOnce(f *testing.F) {
+	f.Add([]byte("1000,0,0,1,\n1000.5,0.015625,0,1,20\n1001.25,0,0.003906,1,21\n1002,0,0,0.1,21\n"), 1, uint32(0))
+	f.Add([]byte("1000,0,0,1,\n1001,0,0,2,\n1002,0,0,1,\n"), 1, uint32(0))
+	f.Add([]byte("1000,0,0,0.000488,\n1001,0,0,17,\nx\n1002.0000001,0,0,1,\n"), 0, uint32(0))
+	f.Add([]byte("1000,0,0,0.5,\n1001,0,0,1,\n1002,0,0,0.015625,\n1003,0,0,0.1,\n"), 2, uint32(64))
+	f.Fuzz(func(t *testing.T, text []byte, n int, lsb uint32) {
+		o := Options{RateHz: 1, LSBPerG: lsb}
+		if n < 0 || o.Validate() != nil {
+			return
+		}
+		src := rowwise{&canonical{memory("a.csv", append([]byte(csvHeader+"\n"), text...))}}
+		want, wantErr := scan("a.csv", src, o)
+		r, err := begin("a.csv", src, o, n)
+		var got []*wire.SampleBatch
+		if err == nil {
+			for b, fault := range r.Batches() {
+				if err = fault; b != nil {
+					got = append(got, b)
+				}
+			}
+		}
+		switch again := errors.Is(err, ErrAgain); {
+		case wantErr != nil:
+			if err == nil || again || !strings.HasSuffix(err.Error(), wantErr.Error()) {
+				t.Fatalf("%v, want %v", err, wantErr)
+			}
+			return
+		case again:
+			if r.tol == want.tol && r.LSBPerG == want.LSBPerG && r.RangeMG == want.RangeMG {
+				t.Fatal("read again for nothing")
+			}
+		case err != nil:
+			t.Fatal(err)
+		default:
+			var all []*wire.SampleBatch
+			for b := range want.Batches() {
+				all = append(all, b)
+			}
+			if !reflect.DeepEqual(got, all) {
+				t.Fatalf("%d batches, want %d", len(got), len(all))
+			}
+		}
+		whole := *r.Whole()
+		if whole.src, want.src = nil, nil; !reflect.DeepEqual(whole, *want) {
+			t.Fatalf("%+v, want %+v", whole, *want)
+		}
+	})
+}
+
 // FuzzE4 is FuzzCSV for an export.
 func FuzzE4(f *testing.F) {
 	f.Add([]byte("1000.0, 1000.0, 1000.0\n32.0, 32.0, 32.0\n1,2,3\n4,5,6\n"), []byte("1000.0\n4.0\n20.0\n"))
@@ -97,7 +167,7 @@ func FuzzE4(f *testing.F) {
 }
 
 func memory(name string, b []byte) file {
-	return file{name, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }}
+	return file{name: name, open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }}
 }
 
 // sample is one of rows.

@@ -6,11 +6,14 @@ import (
 	"encoding/binary"
 	"flag"
 	"fmt"
+	"hash"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/wearstream/wearstream/stream/wire"
 )
 
 var update = flag.Bool("update", false, "write testdata anew")
@@ -38,12 +41,22 @@ func TestGoldenBatches(t *testing.T) {
 	for _, name := range goldenFiles() {
 		for k, o := range []Options{{}, {TempEvery: 1, BatchLength: time.Second}, {RateHz: 50, Start: &start, LSBPerG: 0, RangeMG: 8000}} {
 			r := open(t, shared(t, name), o)
-			fmt.Fprintf(&got, "%s %d %d %s\n", name, k, r.Samples, digest(t, r))
+			sum := digest(t, r)
+			fmt.Fprintf(&got, "%s %d %d %s\n", name, k, r.Samples, sum)
+			if once, _ := toldOnce(t, shared(t, name), o); once != tell(r, sum) {
+				t.Errorf("%s read once: %s\nwant %s", name, once, tell(r, sum))
+			}
 		}
 	}
-	path := filepath.Join("testdata", "batches.txt")
+	golden(t, "batches.txt", got.String())
+}
+
+// golden compares with a file of testdata, or writes it.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
 	if *update {
-		if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -51,23 +64,35 @@ func TestGoldenBatches(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(want, []byte(got.String())) {
-		t.Errorf("batches changed:\n%s", got.String())
+	if !bytes.Equal(want, []byte(got)) {
+		t.Errorf("%s changed:\n%s", name, got)
 	}
 }
 
 // digest is the SHA-256 over the payloads of a recording, each after its length.
 func digest(t testing.TB, r *Recording) string {
 	t.Helper()
-	h := sha256.New()
-	var p []byte
+	h := newDigester()
 	for b, err := range r.Batches() {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p = b.Append(p[:0])
-		h.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(p))))
-		h.Write(p)
+		h.add(b)
 	}
-	return fmt.Sprintf("%x", h.Sum(nil))
+	return h.sum()
 }
+
+type digester struct {
+	hash.Hash
+	p []byte
+}
+
+func newDigester() *digester { return &digester{Hash: sha256.New()} }
+
+func (d *digester) add(b *wire.SampleBatch) {
+	d.p = b.Append(d.p[:0])
+	d.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(d.p))))
+	d.Write(d.p)
+}
+
+func (d *digester) sum() string { return fmt.Sprintf("%x", d.Sum(nil)) }

@@ -11,7 +11,7 @@ import (
 // looks at the heap as it is read.
 func endless(name, begin, piece string) (file, *uint64) {
 	most := new(uint64)
-	return file{name, func() (io.ReadCloser, error) {
+	return file{name: name, open: func() (io.ReadCloser, error) {
 		r := io.LimitReader(&repeated{piece: []byte(piece), most: most}, 16<<20)
 		return io.NopCloser(io.MultiReader(strings.NewReader(begin), r)), nil
 	}}, most
@@ -87,6 +87,10 @@ func read(f file) {
 	}
 	if r, err := scan(f.name, src, Options{}); err == nil {
 		for range r.BatchesAhead() {
+		}
+	}
+	if r, err := begin(f.name, src, Options{}, maxSpacings); err == nil {
+		for range r.Batches() {
 		}
 	}
 }

@@ -58,8 +58,10 @@ var (
 	maxTime = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// Recording is a file that was looked through once: what it holds is known, and
-// Batches reads it again. It keeps no file open and may be used concurrently.
+// Recording is a file that was looked through: what it holds is known, and Batches
+// reads it again. It keeps no file open and may be used concurrently. Where Begin
+// answered it, what it says of the length (Samples, Last), BatteryMV and Damage is of
+// the beginning alone.
 type Recording struct {
 	Path        string
 	Format      string // as "canonical CSV"
@@ -80,6 +82,7 @@ type Recording struct {
 	tol     int64  // ns
 	tempMHz uint32 // nominal rate of the readings
 	size    int    // samples per batch
+	first   *first // nil: all of it is known
 }
 
 // Open looks through a file.
@@ -92,6 +95,25 @@ func Open(path string, o Options) (*Recording, error) {
 		return nil, err
 	}
 	r, err := scan(path, src, o)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return r, nil
+}
+
+// Begin is Open by what the first 65,536 samples say, for who reads a file only once:
+// Batches finds whether the others say so too. If they do not it ends with ErrAgain, and
+// nothing of it counts; in both cases Whole is then the recording as Open has it. Where
+// Open would be an error, Begin is the same one, or Batches ends with it.
+func Begin(path string, o Options) (*Recording, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	src, err := find(path)
+	if err != nil {
+		return nil, err
+	}
+	r, err := begin(path, src, o, maxSpacings)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
@@ -135,6 +157,10 @@ func (r *Recording) BatchesAhead() iter.Seq2[*wire.SampleBatch, error] {
 
 func (r *Recording) batches(workers int) iter.Seq2[*wire.SampleBatch, error] {
 	return func(yield func(*wire.SampleBatch, error) bool) {
+		if r.first != nil {
+			r.firstBatches(workers, yield)
+			return
+		}
 		b := newBatcher(r)
 		more := true
 		var fault error

@@ -40,7 +40,8 @@ func divEven(a, b int64) int64 {
 	return q
 }
 
-// survey is what the first pass gathers.
+// survey is what is gathered of a file that is read for the first time: rows are given
+// to take, and, unless all their values are known to fit the scale, to fit.
 type survey struct {
 	n           int64
 	first, last int64
@@ -48,6 +49,7 @@ type survey struct {
 	places      int   // most digits after the point of a time
 	scale       int   // index into scales of the coarsest that fits so far
 	spacings    []int64
+	rate        uint32 // nominal, mHz, where it is known already
 	fixed       uint32 // scale asked for
 	misfits     int64  // values that do not fit it
 	mv          [2]int // battery, first and last told
@@ -83,7 +85,7 @@ func (s *survey) take(r *rows) {
 		s.first, last = r.t[0], r.t[0]
 	}
 	for i, t := range r.t {
-		if len(s.spacings) == maxSpacings {
+		if s.rate != 0 || len(s.spacings) == maxSpacings {
 			break
 		}
 		if s.n+int64(i) > 0 {
@@ -98,6 +100,10 @@ func (s *survey) take(r *rows) {
 		low, high = min(low, v), max(high, v)
 	}
 	s.low, s.high = low, high
+}
+
+// fit goes on to the first scale that the rows fit.
+func (s *survey) fit(r *rows) {
 	if s.fixed != 0 {
 		for _, v := range r.xyz {
 			if _, ok := counts(v, s.fixed); !ok {

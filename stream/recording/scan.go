@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -11,12 +12,22 @@ import (
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
+// scan looks through a file.
 func scan(path string, src source, o Options) (*Recording, error) {
 	s := newSurvey(src.hint(), o.LSBPerG)
-	damage, err := src.rows(runtime.GOMAXPROCS(0), func(r *rows) bool { s.take(r); return true })
+	damage, err := src.rows(runtime.GOMAXPROCS(0), func(r *rows) bool {
+		s.take(r)
+		s.fit(r)
+		return true
+	})
 	if err != nil {
 		return nil, err
 	}
+	return conclude(path, src, o, s, damage)
+}
+
+// conclude says what a survey comes to.
+func conclude(path string, src source, o Options, s *survey, damage Damage) (*Recording, error) {
 	if s.n == 0 {
 		switch {
 		case damage.First != "":
@@ -54,7 +65,7 @@ func (r *Recording) setRate(s *survey, o Options) error {
 	case h.rateMHz != 0:
 		r.RateMHz = h.rateMHz
 	default:
-		r.RateMHz = nominal(s.spacings)
+		r.RateMHz = cmp.Or(s.rate, nominal(s.spacings))
 	}
 	if r.RateMHz < wire.MinRateMHz || r.RateMHz > wire.MaxRateMHz {
 		return errors.New("its timestamps show no rate from 1 to 1000 Hz: give --rate")

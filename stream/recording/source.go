@@ -14,6 +14,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -49,6 +50,22 @@ type hint struct {
 type file struct {
 	name string
 	open func() (io.ReadCloser, error)
+	size int64         // bytes
+	at   *atomic.Int64 // of which the last reading has come so far; nil: not told
+}
+
+// counted tells how far a file is read.
+type counted struct {
+	io.ReadCloser
+	n  int64
+	at *atomic.Int64
+}
+
+func (c *counted) Read(p []byte) (n int, err error) {
+	n, err = c.ReadCloser.Read(p)
+	c.n += int64(n)
+	c.at.Store(c.n)
+	return n, err
 }
 
 const known = "formats are canonical CSV (timestamp,x,y,z,temperature), Axivity .cwa, GENEActiv .bin and its CSV export, each also as .gz, and an Empatica E4 export, as folder or .zip with ACC.csv and TEMP.csv (also .gz)"
@@ -64,7 +81,7 @@ func find(name string) (source, error) {
 	case strings.EqualFold(filepath.Ext(name), ".zip"):
 		return findZip(name)
 	}
-	return findIn(name, file{filepath.Base(name), func() (io.ReadCloser, error) { return os.Open(name) }})
+	return findIn(name, file{filepath.Base(name), func() (io.ReadCloser, error) { return os.Open(name) }, info.Size(), new(atomic.Int64)})
 }
 
 // findIn recognises the format of a file.
@@ -97,7 +114,11 @@ func findE4(name string, fsys fs.FS) (source, error) {
 	}
 	src := &e4{}
 	for _, e := range entries {
-		src.take(file{e.Name(), func() (io.ReadCloser, error) { return fsys.Open(e.Name()) }})
+		info, err := e.Info()
+		if err != nil {
+			return nil, fmt.Errorf("open recording: %w", err)
+		}
+		src.take(file{e.Name(), func() (io.ReadCloser, error) { return fsys.Open(e.Name()) }, info.Size(), new(atomic.Int64)})
 	}
 	return src.found(name)
 }
@@ -112,7 +133,7 @@ func findZip(name string) (source, error) {
 	src := &e4{}
 	for _, m := range z.File {
 		member := m.Name
-		src.take(file{path.Base(member), func() (io.ReadCloser, error) { return openMember(name, member) }})
+		src.take(file{path.Base(member), func() (io.ReadCloser, error) { return openMember(name, member) }, int64(m.UncompressedSize64), new(atomic.Int64)})
 	}
 	return src.found(name)
 }
@@ -149,6 +170,9 @@ func (f file) stream() (*bufio.Reader, io.Closer, error) {
 	c, err := f.open()
 	if err != nil {
 		return nil, nil, err
+	}
+	if f.at != nil {
+		c = &counted{ReadCloser: c, at: f.at}
 	}
 	r := bufio.NewReaderSize(c, maxLine)
 	if magic, _ := r.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
