@@ -68,6 +68,7 @@ func (o *operator) mend(ctx context.Context, s *sensor, left *int, out stream.Ou
 			return err
 		}
 	}
+	s.recalled = nil            // of many sensors at once, it would be much
 	return o.settleWear(s, out) // nothing else may come
 }
 

@@ -185,6 +185,30 @@ func TestWearOfScatteredMinutes(t *testing.T) {
 	}
 }
 
+// TestWearMendedLetsGo: what was read again to mend minutes is not kept.
+func TestWearMendedLetsGo(t *testing.T) {
+	b := newWearBench(t)
+	batches := worn(11, origin, repeat("w", 700))
+	b.send(slices.Concat(batches[:100], batches[101:])...)
+	b.settle()
+	b.send(batches[100])
+	s, at, mended := b.op.(*operator).sensors["w1"], b.appended, false
+	for range 10 {
+		at = at.Add(time.Minute)
+		waits := len(s.wearing.Todo) > 0
+		b.tick(at)
+		if waits && len(s.wearing.Todo) == 0 {
+			mended = true
+			if n := len(s.recalled); n > 0 {
+				t.Errorf("%d blocks are kept", n)
+			}
+		}
+	}
+	if !mended {
+		t.Error("nothing was mended")
+	}
+}
+
 // TestWearByOthers: minutes that other algorithms decide after a restart are as if they
 // had seen all.
 func TestWearByOthers(t *testing.T) {
