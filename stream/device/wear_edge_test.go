@@ -51,7 +51,7 @@ func TestWearOfAnotherWithoutWear(t *testing.T) {
 // restart.
 func TestWearMendedSurvivesRestart(t *testing.T) {
 	plan := repeat("w", 62, "n", 60)
-	for cut := 50; cut < 62; cut++ {
+	for cut := 50; cut < 62; cut += 3 {
 		run := func(restart bool) []wornRow {
 			b := newWearBench(t)
 			batches := worn(6, origin, plan)

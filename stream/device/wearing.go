@@ -147,7 +147,7 @@ func (o *operator) take(ctx context.Context, s *sensor) error {
 	w.fresh()
 	k := &s.wearing
 	if k.Upto == window.MinTime { // a snapshot would be of another recording
-		k.stored, w.sensor = window.MinTime, s
+		k.driver, k.stored, w.sensor = "", window.MinTime, s
 		return nil
 	}
 	if err := w.driver.Restore([]byte(k.driver)); err != nil {
