@@ -56,6 +56,11 @@ func (s *Set) Columns() []string {
 	return ids
 }
 
+// Value computes a feature of the set.
+func (s *Set) Value(id string) func(*Window) float64 {
+	return s.Features[slices.Index(s.Columns(), id)].Value
+}
+
 // Columns are the ids of the features of several sets, each once.
 func Columns(sets ...*Set) (ids []string) {
 	for _, s := range sets {

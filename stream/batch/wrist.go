@@ -1,7 +1,6 @@
 package batch
 
 import (
-	"slices"
 	"sort"
 	"time"
 
@@ -18,14 +17,9 @@ type wristwork struct {
 }
 
 var (
-	epochMAD        = coreFeature("mad")
-	meanTemperature = coreFeature("temp_mean")
+	epochMAD        = features.Core.Value("mad")
+	meanTemperature = features.Core.Value("temp_mean")
 )
-
-func coreFeature(id string) func(*features.Window) float64 {
-	c := features.Core
-	return c.Features[slices.Index(c.Columns(), id)].Value
-}
 
 // of is the value of a feature of core.v1, whatever sets are computed.
 func (w *wristwork) of(feature func(*features.Window) float64, k window.Key, sum *window.Sum) float64 {

@@ -42,7 +42,8 @@
 // 5 min of ticks, or 10 s after the end of the boot; then a driver is shown what can matter to
 // them, read from the log again, and minutes of which it says something else are
 // corrected. So what is said last of a minute depends on the samples around it and on
-// nothing else.
+// nothing else. With another order of algorithms minutes that come are said by them, under
+// their own algo; what was said stands.
 //
 // Of sensors that are somebody's left or right the windows of 15 min are handed out as
 // sides as well, from which pairs are made, and taken back when they are no longer.

@@ -1,7 +1,6 @@
 package device
 
 import (
-	"slices"
 	"sort"
 	"time"
 
@@ -37,14 +36,9 @@ func (w *sides) clear() {
 }
 
 var (
-	epochMAD        = coreFeature("mad")
-	meanTemperature = coreFeature("temp_mean")
+	epochMAD        = features.Core.Value("mad")
+	meanTemperature = features.Core.Value("temp_mean")
 )
-
-func coreFeature(id string) func(*features.Window) float64 {
-	c := features.Core
-	return c.Features[slices.Index(c.Columns(), id)].Value
-}
 
 // side hands out the side that a quarter of an hour is, and takes it back from whom it
 // is no longer.

@@ -222,10 +222,19 @@ func TestWearByOthers(t *testing.T) {
 		b.send(batches[cut:]...)
 		b.end(1, uint64(len(batches)-1))
 		b.settle()
-		for at, r := range lastWorn(t, b.wear) {
-			if w := want[at]; r.algo == others.Algo() && (r.state != w.State.String() || r.by != w.By) {
+		by := map[string][]wornRow{}
+		for _, r := range b.wear {
+			by[r.algo] = append(by[r.algo], r)
+		}
+		lastWorn(t, by[wearConfig.Algo()]) // stands
+		said := lastWorn(t, by[others.Algo()])
+		for at, r := range said {
+			if w := want[at]; r.state != w.State.String() || r.by != w.By || r.status != wire.StatusFinal {
 				t.Errorf("change at %d: %s is %+v, want %+v", cut, at, r, w)
 			}
+		}
+		if len(by) != 2 || len(said) < len(batches)-cut {
+			t.Errorf("change at %d: %d minutes by the others", cut, len(said))
 		}
 	}
 }

@@ -27,6 +27,7 @@ type wearing struct {
 	Todo  []window.Span // minutes [From, To] that changed after the driver saw them, or were not shown to it; ascending
 	Since int64         // tick time at which Todo began
 	Tail  int64         // the Upto after which the recording was said to end
+	Algo  string        // of what was said
 
 	driver string // a snapshot
 	at     int64  // the last minute in it: Upto, or after a restart an earlier one
@@ -118,7 +119,7 @@ func (w *wearer) park() {
 // there every quarter of an hour: from it on the driver sees minutes again.
 func (s *sensor) changesOfWear(put func(key string, v any, there bool) error, yield func(key string, value []byte) error) error {
 	w, was := &s.wearing, &s.undo.wearing
-	if w.Upto != was.Upto || w.Sure != was.Sure || w.Open != was.Open || w.Since != was.Since || w.Tail != was.Tail || !slices.Equal(w.Todo, was.Todo) {
+	if w.Upto != was.Upto || w.Sure != was.Sure || w.Open != was.Open || w.Since != was.Since || w.Tail != was.Tail || w.Algo != was.Algo || !slices.Equal(w.Todo, was.Todo) {
 		if err := put(state.Key(kindWearing, s.name), w, true); err != nil {
 			return err
 		}
