@@ -71,7 +71,13 @@ func (s *site) ensureTopics(ctx context.Context) (map[string]stream.LogID, error
 	if err != nil {
 		return nil, unreachable(err)
 	}
-	ids, err := kafka.Ensure(ctx, cl, s.cell, wire.Topics(s.partitions), replicas)
+	topics := wire.Topics(s.partitions)
+	if s.embedded { // a folder of an earlier version
+		if err := kafka.Raise(ctx, cl, s.cell, topics, replicas); err != nil {
+			return nil, err
+		}
+	}
+	ids, err := kafka.Ensure(ctx, cl, s.cell, topics, replicas)
 	if err != nil {
 		return nil, unreachable(err)
 	}

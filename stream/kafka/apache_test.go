@@ -285,7 +285,7 @@ func TestVerifySettings(t *testing.T) {
 		{"message.timestamp.type", "LogAppendTime", "CreateTime"},
 		{"max.message.bytes", "2097152", "1048588"},
 		{"cleanup.policy", "delete", "compact"},
-		{"retention.ms", "604800000", "60000"},
+		{"retention.ms", "1814400000", "60000"},
 		{"min.insync.replicas", "2", "1"},
 	} {
 		set(c.key, c.wrong)

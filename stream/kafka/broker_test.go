@@ -213,7 +213,7 @@ func TestEnsure(t *testing.T) {
 		{"message.timestamp.type", "LogAppendTime", "CreateTime", "", `"LogAppendTime"`},
 		{"max.message.bytes", "2097152", "1048588", "4194304", "at least"},
 		{"cleanup.policy", "delete", "compact", "", `"delete"`},
-		{"retention.ms", "604800000", "60000", "-1", "at least"},
+		{"retention.ms", "1814400000", "60000", "-1", "at least"},
 		{"min.insync.replicas", "1", "0", "2", "at least"},
 	} {
 		set(c.key, c.wrong)
@@ -238,6 +238,35 @@ func TestEnsure(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), say) {
 			t.Errorf("%v does not say %q", err, say)
 		}
+	}
+}
+
+// TestRaise: topics of an earlier version keep what they should then; what is not theirs
+// to change stays, and is said.
+func TestRaise(t *testing.T) {
+	b := testBroker(t)
+	cl := testClient(t, b.Addrs())
+	short := wire.Topics(4)[:1]
+	short[0].Retention = time.Hour
+	if _, err := Ensure(t.Context(), cl, cell, short, 1); err != nil {
+		t.Fatal(err)
+	}
+	topics := wire.Topics(4)
+	if _, err := Ensure(t.Context(), cl, cell, topics, 1); err == nil || !strings.Contains(err.Error(), "retention.ms is 3600000") {
+		t.Fatalf("a topic that keeps an hour: %v", err)
+	}
+	if err := Raise(t.Context(), cl, cell, append(topics, wire.Topic{Name: "none.v1", Partitions: 1}), 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Ensure(t.Context(), cl, cell, topics, 1); err != nil {
+		t.Error(err)
+	}
+	topics[0].Partitions = 8
+	if err := Raise(t.Context(), cl, cell, topics, 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Ensure(t.Context(), cl, cell, topics, 1); err == nil || !strings.Contains(err.Error(), "partitions is 4, want 8") {
+		t.Errorf("other partitions: %v", err)
 	}
 }
 

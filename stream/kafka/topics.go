@@ -106,6 +106,33 @@ func verify(ctx context.Context, adm *kadm.Client, cell string, topics []wire.To
 	return errors.Join(faults...)
 }
 
+// Raise lets existing topics keep as much, and for as long, as they should, where they
+// keep less. It is for a log that is nobody else's: elsewhere what more costs is a
+// person's to decide, and Ensure says so.
+func Raise(ctx context.Context, cl *kgo.Client, cell string, topics []wire.Topic, replication int16) error {
+	adm := kadm.NewClient(cl)
+	for _, t := range topics {
+		name := wire.TopicName(cell, t.Name)
+		configs, err := adm.DescribeTopicConfigs(ctx, name)
+		if err != nil {
+			return fmt.Errorf("describe topic %s: %w", name, err)
+		}
+		rc, err := configs.On(name, nil)
+		if errors.Is(errors.Join(err, rc.Err), kerr.UnknownTopicOrPartition) {
+			continue
+		}
+		for _, s := range settings(t, replication) {
+			if !s.atLeast || s.holds(valueOf(rc, s.key)) {
+				continue
+			}
+			if _, err := adm.AlterTopicConfigs(ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: s.key, Value: &s.want}}, name); err != nil {
+				return fmt.Errorf("alter topic %s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
 func create(ctx context.Context, adm *kadm.Client, name string, t wire.Topic, replication int16) error {
 	configs := map[string]*string{}
 	for _, s := range settings(t, replication) {
