@@ -66,7 +66,7 @@ func kvs(topic string, partition int32, n int) (rs []*kgo.Record) {
 
 func produce(t *testing.T, l *testLog, rs ...*kgo.Record) {
 	t.Helper()
-	cl := l.client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	cl := l.client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.UnknownTopicRetries(100)) // brokers learn of a topic one after the other
 	if err := cl.ProduceSync(t.Context(), rs...).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
