@@ -47,6 +47,7 @@ func TestReplicas(t *testing.T) {
 	r := &replicas{world: w, adm: kadm.NewClient(client)}
 	// Cuts by ticks, so that every partition of every topic moves.
 	r.crew("process", cell+"-process", w.process("p1"), cell+"-process-p1-0", w.process("p2"), cell+"-process-p2-0")
+	r.crew("adhere", cell+"-adhere", w.adhere("a1"), cell+"-adhere-a1-0", w.adhere("a2"), cell+"-adhere-a2-0")
 	r.crew("object", cell+".sink-object", w.object("o1", "--object.idle_cut", "2s"), "o1", w.object("o2", "--object.idle_cut", "2s"), "o2")
 	r.crew("clickhouse", cell+".sink-clickhouse", w.tables("c1", "--clickhouse.idle_cut", "2s"), "c1", w.tables("c2", "--clickhouse.idle_cut", "2s"), "c2")
 	r.await("started: both have partitions that move", 60*time.Second, share)
