@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/wearstream/wearstream/stream"
 	"github.com/wearstream/wearstream/stream/wire"
@@ -65,17 +66,53 @@ func Ensure(ctx context.Context, cl *kgo.Client, cell string, topics []wire.Topi
 	if err != nil {
 		return nil, fmt.Errorf("list topics: %w", err)
 	}
+	made := false
 	for i, t := range topics {
 		if !errors.Is(present[names[i]].Err, kerr.UnknownTopicOrPartition) {
 			continue
 		}
+		made = true
 		// Another service may be faster; what it made is compared like the rest.
 		if err := create(ctx, adm, names[i], t, replication); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 			return nil, fmt.Errorf("create topic %s: %w", names[i], err)
 		}
 	}
 	ids := make(map[string]stream.LogID, len(topics))
-	return ids, settled(ctx, func() error { return verify(ctx, adm, cell, topics, replication, ids) })
+	return ids, settled(ctx, func() error {
+		if made {
+			if err := everywhere(ctx, cl, names); err != nil {
+				return err
+			}
+		}
+		return verify(ctx, adm, cell, topics, replication, ids)
+	})
+}
+
+// everywhere asks every broker for the topics. One that does not answer is not asked for
+// them by others either.
+func everywhere(ctx context.Context, cl *kgo.Client, names []string) error {
+	brokers, err := kadm.NewClient(cl).ListBrokers(ctx)
+	if err != nil {
+		return fmt.Errorf("list brokers: %w", err)
+	}
+	req := kmsg.NewPtrMetadataRequest()
+	for _, name := range names {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = kmsg.StringPtr(name)
+		req.Topics = append(req.Topics, t)
+	}
+	for _, b := range brokers {
+		resp, err := req.RequestWith(ctx, cl.Broker(int(b.NodeID)))
+		if err != nil {
+			continue
+		}
+		for _, t := range resp.Topics {
+			if err := kerr.ErrorForCode(t.ErrorCode); errors.Is(err, kerr.UnknownTopicOrPartition) {
+				return fmt.Errorf("describe a new topic at broker %d: %w", b.NodeID, err)
+			}
+		}
+	}
+	return nil
 }
 
 // verify compares existing topics with what they should be and adds their ids.
