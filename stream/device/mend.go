@@ -57,9 +57,9 @@ func (o *operator) mend(ctx context.Context, s *sensor, left *int, out stream.Ou
 		w.done(gone)
 	}
 	for len(w.Todo) > 0 && *left > 0 {
-		from, to := w.Todo[0].From, window.MinTime
+		from, to := w.Todo[0].From, w.Todo[0].To
 		for _, span := range w.Todo { // those that are near are mended at once
-			if to == window.MinTime || span.From < from+mendSpan {
+			if span.From < from+mendSpan {
 				to = min(span.To, from+mendSpan)
 			}
 		}

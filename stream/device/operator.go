@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"github.com/wearstream/wearstream/features"
 	"github.com/wearstream/wearstream/features/wear"
 	"github.com/wearstream/wearstream/stream"
+	"github.com/wearstream/wearstream/stream/internal/emit"
 	"github.com/wearstream/wearstream/stream/internal/state"
 	"github.com/wearstream/wearstream/stream/window"
 	"github.com/wearstream/wearstream/stream/wire"
@@ -282,17 +282,8 @@ func (o *operator) Flush(out stream.Output) error {
 	if !o.ticked {
 		return nil
 	}
-	value, err := json.Marshal(wire.Tick{UTC: o.time.Clock / 1000})
-	if err != nil {
-		return err
-	}
-	source := fmt.Appendf(nil, "%s/%d", wire.TopicName(o.cfg.Cell, wire.TopicDevice), o.partition)
-	for p := range int32(wire.FeaturesPartitions) {
-		out.Emit(wire.TopicName(o.cfg.Cell, wire.TopicFeatures), p, nil, value,
-			stream.Header{Key: wire.HeaderKind, Value: []byte(wire.KindTick)},
-			stream.Header{Key: wire.HeaderSource, Value: source})
-	}
-	return nil
+	return emit.Clock(out, o.time.Clock, wire.TopicName(o.cfg.Cell, wire.TopicDevice), o.partition,
+		wire.TopicName(o.cfg.Cell, wire.TopicFeatures), wire.FeaturesPartitions)
 }
 
 // flushRows hands out what is collected for a partition: minutes of wear before the
@@ -309,24 +300,8 @@ func (o *operator) flushRows(p int32, out stream.Output) error {
 	return o.flush(p, wire.RowsWindows, o.rows[p], out)
 }
 
-// collected are rows of one type.
-type collected interface {
-	Len() int
-	Encode() ([]byte, error)
-}
-
-func (o *operator) flush(p int32, schema string, rows collected, out stream.Output) error {
-	if rows.Len() == 0 {
-		return nil
-	}
-	value, err := rows.Encode()
-	if err != nil {
-		return err
-	}
-	out.Emit(wire.TopicName(o.cfg.Cell, wire.TopicFeatures), p, nil, value,
-		stream.Header{Key: wire.HeaderKind, Value: []byte(wire.KindRows)},
-		stream.Header{Key: wire.HeaderSchema, Value: []byte(schema)})
-	return nil
+func (o *operator) flush(p int32, schema string, rows emit.Collected, out stream.Output) error {
+	return emit.Rows(out, wire.TopicName(o.cfg.Cell, wire.TopicFeatures), p, schema, rows)
 }
 
 // Changes yields what changed in the state since the last Commit.

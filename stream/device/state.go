@@ -166,21 +166,13 @@ func (s *sensor) index() {
 	}
 }
 
-var encoding = func() cbor.EncMode {
-	m, err := cbor.CoreDetEncOptions().EncMode()
-	if err != nil {
-		panic(err)
-	}
-	return m
-}()
-
 // changes yields the keys that changed since the last commit.
 func (s *sensor) changes(yield func(key string, value []byte) error) error {
 	put := func(key string, v any, there bool) error {
 		if !there {
 			return yield(key, nil)
 		}
-		b, err := encoding.Marshal(v)
+		b, err := state.Marshal(v)
 		if err != nil {
 			return fmt.Errorf("encode state of sensor %q: %w", s.name, err)
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/fxamacker/cbor/v2"
 
@@ -22,20 +21,15 @@ type times struct {
 	state.Marks
 }
 
-// readAgain is for how long beyond a device's memory records are read again: a
-// hole that is assumed lost makes windows final that are as old as the memory
-// lasts. The log has to keep the device topic for the memory and a week.
-const readAgain = 7*24*time.Hour - state.MarkEvery - time.Hour // what a mark and the clamp of ticks may be off
-
 func (t *times) changes(was times, yield func(key string, value []byte) error) error {
-	clock, err := encoding.Marshal(t.Clock)
+	clock, err := state.Marshal(t.Clock)
 	if err != nil {
 		return err
 	}
 	if err := yield(state.Key(kindClock, nobody), clock); err != nil || t.Same(&was.Marks) {
 		return err
 	}
-	marks, err := encoding.Marshal(t.Marks)
+	marks, err := state.Marshal(t.Marks)
 	if err != nil {
 		return err
 	}
@@ -69,7 +63,7 @@ func (o *operator) tick(ctx context.Context, r stream.Record, out stream.Output)
 	}
 	first := o.time.Clock == 0
 	o.time.Clock = max(o.time.Clock, t.Time(r.AppendTime).UnixNano())
-	older := o.time.Pass(o.time.Clock, r.Offset, o.cfg.Memory+readAgain)
+	older := o.time.Pass(o.time.Clock, r.Offset, o.cfg.Memory+state.ReadAgain)
 	o.ticked = true
 	for s := range o.recalling {
 		s.recalled = nil

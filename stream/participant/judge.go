@@ -10,6 +10,7 @@ import (
 
 	"github.com/wearstream/wearstream/features/pair"
 	"github.com/wearstream/wearstream/stream"
+	"github.com/wearstream/wearstream/stream/internal/emit"
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
@@ -130,15 +131,5 @@ func (o *operator) say(v *view, now said, row *wire.PairRow, out stream.Output) 
 }
 
 func (o *operator) flushRows(p int32, out stream.Output) error {
-	if o.rows[p].Len() == 0 {
-		return nil
-	}
-	value, err := o.rows[p].Encode()
-	if err != nil {
-		return err
-	}
-	out.Emit(wire.TopicName(o.cfg.Cell, wire.TopicParticipants), p, nil, value,
-		stream.Header{Key: wire.HeaderKind, Value: []byte(wire.KindRows)},
-		stream.Header{Key: wire.HeaderSchema, Value: []byte(wire.RowsPairs)})
-	return nil
+	return emit.Rows(out, wire.TopicName(o.cfg.Cell, wire.TopicParticipants), p, wire.RowsPairs, o.rows[p])
 }

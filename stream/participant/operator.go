@@ -3,7 +3,6 @@ package participant
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"github.com/wearstream/wearstream/features/pair"
 	"github.com/wearstream/wearstream/features/wear"
 	"github.com/wearstream/wearstream/stream"
+	"github.com/wearstream/wearstream/stream/internal/emit"
 	"github.com/wearstream/wearstream/stream/internal/state"
 	"github.com/wearstream/wearstream/stream/wire"
 )
@@ -259,17 +259,8 @@ func (o *operator) Flush(out stream.Output) error {
 	if o.time.Clock == o.was.Clock {
 		return nil
 	}
-	value, err := json.Marshal(wire.Tick{UTC: o.time.Clock / 1000})
-	if err != nil {
-		return err
-	}
-	source := fmt.Appendf(nil, "%s/%d", wire.TopicName(o.cfg.Cell, wire.TopicFeatures), o.partition)
-	for p := range int32(wire.ParticipantsPartitions) {
-		out.Emit(wire.TopicName(o.cfg.Cell, wire.TopicParticipants), p, nil, value,
-			stream.Header{Key: wire.HeaderKind, Value: []byte(wire.KindTick)},
-			stream.Header{Key: wire.HeaderSource, Value: source})
-	}
-	return nil
+	return emit.Clock(out, o.time.Clock, wire.TopicName(o.cfg.Cell, wire.TopicFeatures), o.partition,
+		wire.TopicName(o.cfg.Cell, wire.TopicParticipants), wire.ParticipantsPartitions)
 }
 
 // Changes yields what changed in the state since the last Commit.

@@ -29,9 +29,6 @@ type clocks struct {
 	Sources []int64
 }
 
-// readAgain is for how long beyond a device's memory sides are read again.
-const readAgain = 7*24*time.Hour - state.MarkEvery - time.Hour
-
 // tick takes the clock of a partition of the device topic. It was made from append times
 // there, and those here may be much later: it is taken as it is.
 func (o *operator) tick(r stream.Record) error {
@@ -48,7 +45,7 @@ func (o *operator) tick(r stream.Record) error {
 	now.Sources = slices.Grow(slices.Clone(now.Sources), int(o.cfg.Sources))[:o.cfg.Sources]
 	now.Sources[p] = max(now.Sources[p], time.UnixMicro(t.UTC).UnixNano())
 	now.Clock = max(now.Clock, slices.Min(now.Sources))
-	if now.Clock > 0 && now.marks.Pass(now.Clock, r.Offset, o.cfg.Memory+readAgain) {
+	if now.Clock > 0 && now.marks.Pass(now.Clock, r.Offset, o.cfg.Memory+state.ReadAgain) {
 		o.forget(now.marks.Floor)
 	}
 	o.time = now
@@ -67,20 +64,12 @@ func (o *operator) forget(floor int64) {
 	}
 }
 
-var encoding = func() cbor.EncMode {
-	m, err := cbor.CoreDetEncOptions().EncMode()
-	if err != nil {
-		panic(err)
-	}
-	return m
-}()
-
 func (t *times) changes(was *times, yield func(key, value []byte) error) error {
 	put := func(kind byte, v any, same bool) error {
 		if same {
 			return nil
 		}
-		b, err := encoding.Marshal(v)
+		b, err := state.Marshal(v)
 		if err != nil {
 			return err
 		}

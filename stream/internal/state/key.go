@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+
+	"github.com/fxamacker/cbor/v2"
 )
 
 // Key is a key of the changelog: a kind, an owner, which holds no zero byte, and
@@ -28,3 +30,14 @@ func SplitKey(key string) (kind byte, owner string, numbers []uint64, err error)
 	}
 	return key[0], key[1:i], numbers, nil
 }
+
+var encoding = func() cbor.EncMode {
+	m, err := cbor.CoreDetEncOptions().EncMode()
+	if err != nil {
+		panic(err)
+	}
+	return m
+}()
+
+// Marshal is a value of the changelog: the same bytes for the same value.
+func Marshal(v any) ([]byte, error) { return encoding.Marshal(v) }

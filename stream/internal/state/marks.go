@@ -23,6 +23,11 @@ type Mark struct {
 // MarkEvery is how far marks are apart, and so how coarse Floor is.
 const MarkEvery = 6 * time.Hour
 
+// ReadAgain is for how long beyond a device's memory records are read again: a hole that
+// is assumed lost makes windows final that are as old as the memory lasts. The log has to
+// keep the topic for the memory and a week.
+const ReadAgain = 7*24*time.Hour - MarkEvery - time.Hour // what a mark and the clamp of ticks may be off
+
 // Pass notes that it is now, ns, at an offset, and reports whether, with records read
 // again for some time, more of them has become too old.
 func (m *Marks) Pass(now, offset int64, readable time.Duration) (older bool) {
