@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wearstream/wearstream/features"
@@ -37,37 +36,28 @@ type sideRow struct {
 }
 
 func (b *bench) decodeWear(value []byte) {
-	recs, err := wire.DecodeRows(value)
+	err := wire.EachWear(value, func(_ int, r *wire.WearRow) error {
+		b.wear = append(b.wear, wornRow{
+			start: r.Start, revision: r.Revision, status: r.Status, state: r.State, by: r.By,
+			participant: r.Participant, side: r.Side, algo: r.Algo,
+		})
+		return nil
+	})
 	if err != nil {
 		b.t.Fatal(err)
-	}
-	for _, rec := range recs {
-		text := func(c, i int) string { return rec.Column(c).(*array.String).Value(i) }
-		for i := range int(rec.NumRows()) {
-			b.wear = append(b.wear, wornRow{
-				start: time.UnixMilli(int64(rec.Column(5).(*array.Timestamp).Value(i))).UTC(), revision: rec.Column(8).(*array.Uint32).Value(i),
-				status: text(9, i), state: text(10, i), by: text(11, i), participant: text(1, i), side: text(2, i), algo: text(7, i),
-			})
-		}
-		rec.Release()
 	}
 }
 
 func (b *bench) decodeSides(value []byte) {
-	recs, err := wire.DecodeRows(value)
+	err := wire.EachSide(value, func(_ int, r *wire.SideRow) error {
+		b.sides = append(b.sides, sideRow{
+			start: r.Start, revision: r.Revision, status: r.Status, participant: r.Participant, side: r.Side,
+			coverage: r.Coverage, epochs: slices.Clone(r.Epochs),
+		})
+		return nil
+	})
 	if err != nil {
 		b.t.Fatal(err)
-	}
-	for _, rec := range recs {
-		text := func(c, i int) string { return rec.Column(c).(*array.String).Value(i) }
-		for i := range int(rec.NumRows()) {
-			b.sides = append(b.sides, sideRow{
-				start: time.UnixMilli(int64(rec.Column(5).(*array.Timestamp).Value(i))).UTC(), revision: rec.Column(7).(*array.Uint32).Value(i),
-				status: text(8, i), participant: text(1, i), side: text(2, i), coverage: rec.Column(9).(*array.Float32).Value(i),
-				epochs: slices.Clone(rec.Column(10).(*array.Binary).Value(i)),
-			})
-		}
-		rec.Release()
 	}
 }
 

@@ -13,6 +13,19 @@ func schemaOf(name string, fields ...arrow.Field) *arrow.Schema {
 	return arrow.NewSchema(fields, &meta)
 }
 
+// ofSensor is the columns that all rows of a sensor begin with, and more.
+func ofSensor(more ...arrow.Field) []arrow.Field {
+	return append([]arrow.Field{
+		{Name: "study", Type: arrow.BinaryTypes.String},
+		{Name: "participant", Type: arrow.BinaryTypes.String},
+		{Name: "side", Type: arrow.BinaryTypes.String},
+		{Name: "thing", Type: arrow.BinaryTypes.String},
+		{Name: "sensor", Type: arrow.BinaryTypes.String},
+		{Name: "window_start", Type: &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: "UTC"}},
+		{Name: "length_s", Type: arrow.PrimitiveTypes.Uint32},
+	}, more...)
+}
+
 // collector builds the columns of rows of one schema.
 type collector struct{ b *array.RecordBuilder }
 
@@ -24,6 +37,13 @@ func (c *collector) texts(i int, texts ...string) {
 	for k, s := range texts {
 		c.b.Field(i + k).(*array.StringBuilder).Append(s)
 	}
+}
+
+// ofSensor fills the columns of the function of that name.
+func (c *collector) ofSensor(study, participant, side, thing, sensor string, start time.Time, length time.Duration) {
+	c.texts(0, study, participant, side, thing, sensor)
+	c.time(5, start)
+	c.number(6, uint32(length/time.Second))
 }
 
 func (c *collector) number(i int, v uint32) { c.b.Field(i).(*array.Uint32Builder).Append(v) }

@@ -26,19 +26,12 @@ type SideRow struct {
 }
 
 // SideSchema is the schema of sides.
-var SideSchema = schemaOf(RowsSides,
-	arrow.Field{Name: "study", Type: arrow.BinaryTypes.String},
-	arrow.Field{Name: "participant", Type: arrow.BinaryTypes.String},
-	arrow.Field{Name: "side", Type: arrow.BinaryTypes.String},
-	arrow.Field{Name: "thing", Type: arrow.BinaryTypes.String},
-	arrow.Field{Name: "sensor", Type: arrow.BinaryTypes.String},
-	arrow.Field{Name: "window_start", Type: &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: "UTC"}},
-	arrow.Field{Name: "length_s", Type: arrow.PrimitiveTypes.Uint32},
+var SideSchema = schemaOf(RowsSides, ofSensor(
 	arrow.Field{Name: "revision", Type: arrow.PrimitiveTypes.Uint32},
 	arrow.Field{Name: "status", Type: arrow.BinaryTypes.String},
 	arrow.Field{Name: "coverage", Type: arrow.PrimitiveTypes.Float32},
 	arrow.Field{Name: "epochs", Type: arrow.BinaryTypes.Binary},
-)
+)...)
 
 // SideRows collects sides. Not for concurrent use.
 type SideRows struct{ *collector }
@@ -48,9 +41,7 @@ func NewSideRows() SideRows { return SideRows{collect(SideSchema)} }
 
 // Append adds a row.
 func (w SideRows) Append(r *SideRow) {
-	w.texts(0, r.Study, r.Participant, r.Side, r.Thing, r.Sensor)
-	w.time(5, r.Start)
-	w.number(6, 900)
+	w.ofSensor(r.Study, r.Participant, r.Side, r.Thing, r.Sensor, r.Start, 15*time.Minute)
 	w.number(7, r.Revision)
 	w.texts(8, r.Status)
 	w.value(9, r.Coverage)

@@ -53,29 +53,22 @@ type WindowRow struct {
 }
 
 // windowColumns is the fixed part of a window row; features follow.
-var windowColumns = []arrow.Field{
-	{Name: "study", Type: arrow.BinaryTypes.String},
-	{Name: "participant", Type: arrow.BinaryTypes.String},
-	{Name: "side", Type: arrow.BinaryTypes.String},
-	{Name: "thing", Type: arrow.BinaryTypes.String},
-	{Name: "sensor", Type: arrow.BinaryTypes.String},
-	{Name: "window_start", Type: &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: "UTC"}},
-	{Name: "length_s", Type: arrow.PrimitiveTypes.Uint32},
-	{Name: "algo", Type: arrow.BinaryTypes.String},
-	{Name: "revision", Type: arrow.PrimitiveTypes.Uint32},
-	{Name: "status", Type: arrow.BinaryTypes.String},
-	{Name: "final_reason", Type: arrow.BinaryTypes.String},
-	{Name: "lane", Type: arrow.BinaryTypes.String},
-	{Name: "n", Type: arrow.PrimitiveTypes.Uint32},
-	{Name: "n_expected", Type: arrow.PrimitiveTypes.Uint32},
-	{Name: "coverage", Type: arrow.PrimitiveTypes.Float32},
-	{Name: "dup_n", Type: arrow.PrimitiveTypes.Uint32},
-	{Name: "clip_n", Type: arrow.PrimitiveTypes.Uint32},
-	{Name: "flags", Type: arrow.PrimitiveTypes.Uint32},
-	{Name: "clock_offset_ms", Type: arrow.PrimitiveTypes.Float32, Nullable: true},
-	{Name: "cal_id", Type: arrow.BinaryTypes.String},
-	{Name: "input_digest", Type: arrow.BinaryTypes.String},
-}
+var windowColumns = ofSensor(
+	arrow.Field{Name: "algo", Type: arrow.BinaryTypes.String},
+	arrow.Field{Name: "revision", Type: arrow.PrimitiveTypes.Uint32},
+	arrow.Field{Name: "status", Type: arrow.BinaryTypes.String},
+	arrow.Field{Name: "final_reason", Type: arrow.BinaryTypes.String},
+	arrow.Field{Name: "lane", Type: arrow.BinaryTypes.String},
+	arrow.Field{Name: "n", Type: arrow.PrimitiveTypes.Uint32},
+	arrow.Field{Name: "n_expected", Type: arrow.PrimitiveTypes.Uint32},
+	arrow.Field{Name: "coverage", Type: arrow.PrimitiveTypes.Float32},
+	arrow.Field{Name: "dup_n", Type: arrow.PrimitiveTypes.Uint32},
+	arrow.Field{Name: "clip_n", Type: arrow.PrimitiveTypes.Uint32},
+	arrow.Field{Name: "flags", Type: arrow.PrimitiveTypes.Uint32},
+	arrow.Field{Name: "clock_offset_ms", Type: arrow.PrimitiveTypes.Float32, Nullable: true},
+	arrow.Field{Name: "cal_id", Type: arrow.BinaryTypes.String},
+	arrow.Field{Name: "input_digest", Type: arrow.BinaryTypes.String},
+)
 
 // FirstFeature is the index of the first feature column.
 const FirstFeature = 21
@@ -98,9 +91,7 @@ func NewWindowRows(schema *arrow.Schema) *WindowRows { return &WindowRows{collec
 
 // Append adds a row. len(r.Features) must be the schema's number of features.
 func (w *WindowRows) Append(r *WindowRow) {
-	w.texts(0, r.Study, r.Participant, r.Side, r.Thing, r.Sensor)
-	w.time(5, r.Start)
-	w.number(6, uint32(r.Length/time.Second))
+	w.ofSensor(r.Study, r.Participant, r.Side, r.Thing, r.Sensor, r.Start, r.Length)
 	w.texts(7, r.Algo)
 	w.number(8, r.Revision)
 	w.texts(9, r.Status, r.FinalReason, r.Lane)

@@ -22,20 +22,13 @@ type WearRow struct {
 }
 
 // WearSchema is the schema of minutes of wear.
-var WearSchema = schemaOf(RowsWear,
-	arrow.Field{Name: "study", Type: arrow.BinaryTypes.String},
-	arrow.Field{Name: "participant", Type: arrow.BinaryTypes.String},
-	arrow.Field{Name: "side", Type: arrow.BinaryTypes.String},
-	arrow.Field{Name: "thing", Type: arrow.BinaryTypes.String},
-	arrow.Field{Name: "sensor", Type: arrow.BinaryTypes.String},
-	arrow.Field{Name: "window_start", Type: &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: "UTC"}},
-	arrow.Field{Name: "length_s", Type: arrow.PrimitiveTypes.Uint32},
+var WearSchema = schemaOf(RowsWear, ofSensor(
 	arrow.Field{Name: "algo", Type: arrow.BinaryTypes.String},
 	arrow.Field{Name: "revision", Type: arrow.PrimitiveTypes.Uint32},
 	arrow.Field{Name: "status", Type: arrow.BinaryTypes.String},
 	arrow.Field{Name: "state", Type: arrow.BinaryTypes.String},
 	arrow.Field{Name: "decided_by", Type: arrow.BinaryTypes.String},
-)
+)...)
 
 // WearRows collects minutes of wear. Not for concurrent use.
 type WearRows struct{ *collector }
@@ -45,9 +38,7 @@ func NewWearRows() WearRows { return WearRows{collect(WearSchema)} }
 
 // Append adds a row.
 func (w WearRows) Append(r *WearRow) {
-	w.texts(0, r.Study, r.Participant, r.Side, r.Thing, r.Sensor)
-	w.time(5, r.Start)
-	w.number(6, 60)
+	w.ofSensor(r.Study, r.Participant, r.Side, r.Thing, r.Sensor, r.Start, time.Minute)
 	w.texts(7, r.Algo)
 	w.number(8, r.Revision)
 	w.texts(9, r.Status, r.State, r.By)
