@@ -53,74 +53,64 @@ func (s setting) holds(is string) bool {
 	return s.atLeast && err == nil && (n == -1 || n >= want)
 }
 
-// Ensure creates the topics that are missing, waits until all are there, and
+// Ensure creates the topics that are missing, waits until every broker knows all, and
 // compares them with what they should be; every difference is an error that names
 // topic, setting, is and want. It answers the logs' ids by short name.
 func Ensure(ctx context.Context, cl *kgo.Client, cell string, topics []wire.Topic, replication int16) (map[string]stream.LogID, error) {
-	adm := kadm.NewClient(cl)
-	names := make([]string, len(topics))
-	for i, t := range topics {
-		names[i] = wire.TopicName(cell, t.Name)
-	}
-	present, err := adm.ListTopics(ctx, names...)
-	if err != nil {
-		return nil, fmt.Errorf("list topics: %w", err)
-	}
-	made := false
-	for i, t := range topics {
-		if !errors.Is(present[names[i]].Err, kerr.UnknownTopicOrPartition) {
-			continue
-		}
-		made = true
-		// Another service may be faster; what it made is compared like the rest.
-		if err := create(ctx, adm, names[i], t, replication); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-			return nil, fmt.Errorf("create topic %s: %w", names[i], err)
-		}
-	}
 	ids := make(map[string]stream.LogID, len(topics))
 	return ids, settled(ctx, func() error {
-		if made {
-			if err := everywhere(ctx, cl, names); err != nil {
-				return err
-			}
+		if err := complete(ctx, cl, cell, topics, replication); err != nil {
+			return err
 		}
-		return verify(ctx, adm, cell, topics, replication, ids)
+		return verify(ctx, kadm.NewClient(cl), cell, topics, replication, ids)
 	})
 }
 
-// everywhere asks every broker for the topics. One that does not answer is not asked for
-// them by others either.
-func everywhere(ctx context.Context, cl *kgo.Client, names []string) error {
-	brokers, err := kadm.NewClient(cl).ListBrokers(ctx)
+// complete creates the topics that a broker does not know, and says that it did not: each
+// learns of new and of deleted topics in its own time, so that what one of them lists may
+// be gone, and what is there may be unknown to the next that is asked. A broker that does
+// not answer is not asked for topics by others either.
+func complete(ctx context.Context, cl *kgo.Client, cell string, topics []wire.Topic, replication int16) error {
+	adm := kadm.NewClient(cl)
+	brokers, err := adm.ListBrokers(ctx)
 	if err != nil {
 		return fmt.Errorf("list brokers: %w", err)
 	}
+	byName := make(map[string]wire.Topic, len(topics))
 	req := kmsg.NewPtrMetadataRequest()
-	for _, name := range names {
-		t := kmsg.NewMetadataRequestTopic()
-		t.Topic = kmsg.StringPtr(name)
-		req.Topics = append(req.Topics, t)
+	for _, t := range topics {
+		name := wire.TopicName(cell, t.Name)
+		byName[name] = t
+		asked := kmsg.NewMetadataRequestTopic()
+		asked.Topic = &name
+		req.Topics = append(req.Topics, asked)
 	}
+	var unknown error
 	for _, b := range brokers {
 		resp, err := req.RequestWith(ctx, cl.Broker(int(b.NodeID)))
 		if err != nil {
 			continue
 		}
 		for _, t := range resp.Topics {
-			if err := kerr.ErrorForCode(t.ErrorCode); errors.Is(err, kerr.UnknownTopicOrPartition) {
-				return fmt.Errorf("describe a new topic at broker %d: %w", b.NodeID, err)
+			err := kerr.ErrorForCode(t.ErrorCode)
+			if !errors.Is(err, kerr.UnknownTopicOrPartition) {
+				continue
+			}
+			name := *t.Topic
+			unknown = fmt.Errorf("describe topic %s at broker %d: %w", name, b.NodeID, err)
+			// It may be there after all, or another service may be faster: what is there is
+			// compared like the rest.
+			if err := create(ctx, adm, name, byName[name], replication); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+				return fmt.Errorf("create topic %s: %w", name, err)
 			}
 		}
 	}
-	return nil
+	return unknown
 }
 
 // verify compares existing topics with what they should be and adds their ids.
 func verify(ctx context.Context, adm *kadm.Client, cell string, topics []wire.Topic, replication int16, ids map[string]stream.LogID) error {
-	names := make([]string, len(topics))
-	for i, t := range topics {
-		names[i] = wire.TopicName(cell, t.Name)
-	}
+	names := fullNames(cell, topics)
 	present, err := adm.ListTopics(ctx, names...)
 	if err != nil {
 		return fmt.Errorf("list topics: %w", err)
@@ -148,12 +138,12 @@ func verify(ctx context.Context, adm *kadm.Client, cell string, topics []wire.To
 // person's to decide, and Ensure says so.
 func Raise(ctx context.Context, cl *kgo.Client, cell string, topics []wire.Topic, replication int16) error {
 	adm := kadm.NewClient(cl)
+	configs, err := adm.DescribeTopicConfigs(ctx, fullNames(cell, topics)...)
+	if err != nil {
+		return fmt.Errorf("describe topics: %w", err)
+	}
 	for _, t := range topics {
 		name := wire.TopicName(cell, t.Name)
-		configs, err := adm.DescribeTopicConfigs(ctx, name)
-		if err != nil {
-			return fmt.Errorf("describe topic %s: %w", name, err)
-		}
 		rc, err := configs.On(name, nil)
 		if errors.Is(errors.Join(err, rc.Err), kerr.UnknownTopicOrPartition) {
 			continue
@@ -245,6 +235,14 @@ func LogIDs(ctx context.Context, cl *kgo.Client, cell string, names ...string) (
 		ids[name] = logID(d.ID)
 	}
 	return ids, nil
+}
+
+func fullNames(cell string, topics []wire.Topic) []string {
+	names := make([]string, len(topics))
+	for i, t := range topics {
+		names[i] = wire.TopicName(cell, t.Name)
+	}
+	return names
 }
 
 func logID(id kadm.TopicID) stream.LogID { return stream.LogID(hex.EncodeToString(id[:])) }
