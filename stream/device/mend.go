@@ -119,8 +119,7 @@ func (o *operator) mendSpan(ctx context.Context, s *sensor, from, to int64, out 
 	w.Upto, w.Tail = end, window.MinTime
 	w.done(end)
 	o.wear.sensor, o.wear.changed = s, true
-	o.wear.park()
-	o.wear.sensor = nil
+	o.wear.leave()
 	w.stored = window.MinTime // the snapshot in the changelog does not know what was late
 	return o.answers(s, out, func(yield func(wear.Minute)) error {
 		o.wear.driver.End(func(m wear.Minute) {

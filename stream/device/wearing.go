@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
-	"sort"
 	"time"
 
 	"github.com/wearstream/wearstream/features/wear"
@@ -131,10 +130,15 @@ func (s *sensor) changesOfWear(put func(key string, v any, there bool) error, yi
 	return yield(state.Key(kindDriver, s.name), append(binary.BigEndian.AppendUint64(nil, uint64(w.at)), w.driver...))
 }
 
-// fresh makes the driver that of a recording that begins, of nobody.
-func (w *wearer) fresh() {
+// leave takes the snapshot and makes the driver nobody's.
+func (w *wearer) leave() {
 	w.park()
 	w.sensor = nil
+}
+
+// fresh makes the driver that of a recording that begins, of nobody.
+func (w *wearer) fresh() {
+	w.leave()
 	w.driver.Reset()
 }
 
@@ -203,21 +207,10 @@ func (o *operator) show(ctx context.Context, s *sensor, from, to int64, yield fu
 // of is what the driver is to see of a minute.
 func (w *wearer) of(k window.Key, sum *window.Sum, batches []*wire.SampleBatch) *wear.Partial {
 	w.partial.Set(k.Start, sum.Samples, w.merger.Frame(k, batches).Readings, sum.Rate)
-	if slices.ContainsFunc(batches, func(b *wire.SampleBatch) bool { return b.Charging.OK && b.Charging.Value && holds(b, k) }) {
+	if slices.ContainsFunc(batches, func(b *wire.SampleBatch) bool { return b.Charging.OK && b.Charging.Value && k.Holds(b) }) {
 		w.partial.Reported = wear.Charging
 	}
 	return &w.partial
-}
-
-// holds reports whether a batch has a sample or a reading in a window. Its readings may
-// be days from its samples.
-func holds(b *wire.SampleBatch, k window.Key) bool {
-	if n := int(b.N); n > 0 && b.SampleTime(0) < k.End() && k.Start <= b.SampleTime(n-1) {
-		return true
-	}
-	n := len(b.TempMdegC)
-	i := sort.Search(n, func(i int) bool { return b.ReadingTime(i) >= k.Start })
-	return i < n && b.ReadingTime(i) < k.End()
 }
 
 // minute takes the window of a minute that is handed out. The driver sees it at once
@@ -328,8 +321,7 @@ func (o *operator) endWear(ctx context.Context, s *sensor, out stream.Output) er
 		return err
 	}
 	w.Tail = w.Upto
-	o.wear.park()
-	o.wear.sensor = nil // it ends for good
+	o.wear.leave() // it ends for good
 	err := o.answers(s, out, func(yield func(wear.Minute)) error {
 		o.wear.driver.End(yield)
 		return nil

@@ -70,7 +70,7 @@ func (a *Around) Rows(start int64, sums []Summed, batches []*wire.SampleBatch, y
 			put(&sums[0], nil, false)
 		}
 		values := r.Values
-		if mixed && slices.ContainsFunc(batches, func(b *wire.SampleBatch) bool { return foreign(b) && holds(k, b) }) {
+		if mixed && slices.ContainsFunc(batches, func(b *wire.SampleBatch) bool { return foreign(b) && holdsSample(k, b) }) {
 			values = nil
 		}
 		put(&sums[0], values, r.Warmup)
@@ -97,7 +97,7 @@ func (a *Around) block(rate uint32) *features.Block {
 // window.
 func rateIn(k Key, batches []*wire.SampleBatch) uint32 {
 	for _, b := range batches {
-		if holds(k, b) {
+		if holdsSample(k, b) {
 			return b.Nominal()
 		}
 	}
@@ -106,12 +106,6 @@ func rateIn(k Key, batches []*wire.SampleBatch) uint32 {
 
 // alike reports whether two rates are the same but for a drift.
 func alike(a, b uint32) bool { return 50*max(int64(a)-int64(b), int64(b)-int64(a)) <= int64(b) }
-
-// holds reports whether a batch has a sample in a window.
-func holds(k Key, b *wire.SampleBatch) bool {
-	from, to := inside(k, b)
-	return from < to
-}
 
 // Windows yields the windows of the block of 15 min at start that hold samples, by end
 // and length, with the batches that may hold a time of it; until the next one. batches

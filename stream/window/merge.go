@@ -105,12 +105,34 @@ func (m *Merger) frame(c *Content, k Key, batches []*wire.SampleBatch) {
 
 // inside is the range of a batch's samples that a window holds.
 func inside(k Key, b *wire.SampleBatch) (from, to int) {
-	n := int(b.N)
-	if n == 0 || b.SampleTime(0) >= k.Start && b.SampleTime(n-1) < k.End() {
+	return rangeIn(k, int(b.N), b.SampleTime)
+}
+
+// readingsInside is the range of a batch's readings that a window holds.
+func readingsInside(k Key, b *wire.SampleBatch) (from, to int) {
+	return rangeIn(k, len(b.TempMdegC), b.ReadingTime)
+}
+
+// rangeIn is the range of n ascending times that a window holds.
+func rangeIn(k Key, n int, at func(i int) int64) (from, to int) {
+	if n == 0 || at(0) >= k.Start && at(n-1) < k.End() {
 		return 0, n
 	}
-	from = sort.Search(n, func(i int) bool { return b.SampleTime(i) >= k.Start })
-	return from, from + sort.Search(n-from, func(i int) bool { return b.SampleTime(from+i) >= k.End() })
+	from = sort.Search(n, func(i int) bool { return at(i) >= k.Start })
+	return from, from + sort.Search(n-from, func(i int) bool { return at(from+i) >= k.End() })
+}
+
+// Holds reports whether a window holds a sample or a reading of a batch. Readings may be
+// days from samples.
+func (k Key) Holds(b *wire.SampleBatch) bool {
+	from, to := readingsInside(k, b)
+	return from < to || holdsSample(k, b)
+}
+
+// holdsSample reports whether a window holds a sample of a batch.
+func holdsSample(k Key, b *wire.SampleBatch) bool {
+	from, to := inside(k, b)
+	return from < to
 }
 
 // clockTolerance is the offset below which a clock is not corrected, and so the
@@ -255,17 +277,9 @@ func (m *Merger) sortSamples() {
 }
 
 func takeReadings(r *features.Readings, k Key, b *wire.SampleBatch) {
-	n := len(b.TempMdegC)
-	if n == 0 || b.ReadingTime(n-1) < k.Start || k.End() <= b.ReadingTime(0) {
-		return
-	}
-	from := sort.Search(n, func(i int) bool { return b.ReadingTime(i) >= k.Start })
-	for i := from; i < n; i++ {
-		t := b.ReadingTime(i)
-		if t >= k.End() {
-			return
-		}
-		r.T, r.MilliC = append(r.T, t), append(r.MilliC, b.TempMdegC[i])
+	from, to := readingsInside(k, b)
+	for i := from; i < to; i++ {
+		r.T, r.MilliC = append(r.T, b.ReadingTime(i)), append(r.MilliC, b.TempMdegC[i])
 	}
 }
 
