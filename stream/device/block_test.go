@@ -68,12 +68,12 @@ func FuzzBlock(f *testing.F) {
 func FuzzRestore(f *testing.F) {
 	b := newBench(f)
 	b.send(recording(1, origin, 120, 320)...)
-	b.commit()
-	for k, v := range b.state {
+	b.Commit()
+	for k, v := range b.State {
 		f.Add(k, v)
 	}
 	f.Fuzz(func(t *testing.T, key string, value []byte) {
-		s, err := restoreSensor("w1", map[string][]byte{state.Key(kindHead, "w1"): b.state[state.Key(kindHead, "w1")], key: value})
+		s, err := restoreSensor("w1", map[string][]byte{state.Key(kindHead, "w1"): b.State[state.Key(kindHead, "w1")], key: value})
 		if err == nil && s.handedUntil() == window.MaxTime {
 			t.Fatal("no such time")
 		}

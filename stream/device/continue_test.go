@@ -13,22 +13,22 @@ import (
 
 // rough is a way in which the work of a transaction goes wrong and is done again.
 func (b *bench) rough(how int, work func()) {
-	b.commit()
-	rows, wear, sides, log, state, appended := len(b.rows), len(b.wear), len(b.sides), len(b.log), maps.Clone(b.state), b.appended
+	b.Commit()
+	rows, wear, sides, log, state, appended := len(b.rows), len(b.wear), len(b.sides), len(b.Records), maps.Clone(b.State), b.appended
 	work()
 	switch how {
 	case 1:
-		b.flushChanges()
-		b.op.Rollback()
+		b.Flush()
+		b.Op.Rollback()
 	case 2:
-		b.op.Rollback()
+		b.Op.Rollback()
 	case 3:
-		b.state = state
-		b.restart()
+		b.State = state
+		b.Restart()
 	default:
 		return
 	}
-	b.state, b.rows, b.log, b.appended = state, b.rows[:rows], b.log[:log], appended
+	b.State, b.rows, b.Records, b.appended = state, b.rows[:rows], b.Records[:log], appended
 	b.wear, b.sides = b.wear[:wear], b.sides[:sides]
 	work()
 }
@@ -41,13 +41,13 @@ func TestRestatementGoesOn(t *testing.T) {
 	batches := light(days * 24 * 360)
 	for i, s := range batches {
 		if i != 5000 && i != 5001 {
-			b.append(wire.KindSamples, "w1", s.Append(nil))
+			b.say(wire.KindSamples, "w1", s.Append(nil))
 		}
 		if i%500 == 0 {
-			b.commit()
+			b.Commit()
 		}
 	}
-	b.append(wire.KindStatus, "w1", fmt.Appendf(nil, `{"kind":"end","boot":1,"last_seq":%d}`, len(batches)-1))
+	b.say(wire.KindStatus, "w1", fmt.Appendf(nil, `{"kind":"end","boot":1,"last_seq":%d}`, len(batches)-1))
 	now := b.appended
 	b.tick(now)
 	now = now.Add(DefaultMemory + 2*time.Hour)
@@ -67,11 +67,11 @@ func TestRestatementGoesOn(t *testing.T) {
 		return v
 	}
 	steps := []func(){
-		func() { b.append(wire.KindAssignment, "w1", say("P1", time.Time{}, time.Time{})) },
-		func() { b.append(wire.KindSamples, "w1", batches[5000].Append(nil)) },
-		func() { b.append(wire.KindAssignment, "w1", say("P2", at(9000), time.Time{})) },
-		func() { b.append(wire.KindAssignment, "w1", say("P1", at(12000), time.Time{})) },
-		func() { b.append(wire.KindSamples, "w1", batches[5001].Append(nil)) },
+		func() { b.say(wire.KindAssignment, "w1", say("P1", time.Time{}, time.Time{})) },
+		func() { b.say(wire.KindSamples, "w1", batches[5000].Append(nil)) },
+		func() { b.say(wire.KindAssignment, "w1", say("P2", at(9000), time.Time{})) },
+		func() { b.say(wire.KindAssignment, "w1", say("P1", at(12000), time.Time{})) },
+		func() { b.say(wire.KindSamples, "w1", batches[5001].Append(nil)) },
 	}
 	for range 12 {
 		steps = append(steps, func() { b.tick(b.appended.Add(10 * time.Second)) })
@@ -80,7 +80,7 @@ func TestRestatementGoesOn(t *testing.T) {
 	for i, step := range steps {
 		had := len(b.rows)
 		b.rough(i%4, step)
-		b.commit()
+		b.Commit()
 		if len(b.rows)-had > 9000 {
 			parts++
 		}
@@ -108,8 +108,8 @@ func TestRestatementGoesOn(t *testing.T) {
 			t.Fatalf("window %s: revision %d after %d, want one row", id, r.revision, was.revision)
 		}
 	}
-	if op := b.op.(*operator).sensors["w1"]; len(op.head.Restated) > 0 || len(op.pending.Rows()) > 0 {
-		t.Errorf("still to do at %d: %v, %v", b.op.(*operator).time.Clock, op.head.Restated, op.pending.Rows())
+	if op := b.Op.(*operator).sensors["w1"]; len(op.head.Restated) > 0 || len(op.pending.Rows()) > 0 {
+		t.Errorf("still to do at %d: %v, %v", b.Op.(*operator).time.Clock, op.head.Restated, op.pending.Rows())
 	}
 }
 
@@ -118,14 +118,14 @@ func TestFinalityGoesOn(t *testing.T) {
 	b := newBench(t)
 	batches := light(24 * 360)
 	for _, s := range batches[1:] {
-		b.append(wire.KindSamples, "w1", s.Append(nil))
+		b.say(wire.KindSamples, "w1", s.Append(nil))
 	}
-	b.commit()
+	b.Commit()
 	b.rows = nil
 	for i := range 4 {
 		b.rough(3-i, func() {
 			if i == 0 {
-				b.append(wire.KindSamples, "w1", batches[0].Append(nil))
+				b.say(wire.KindSamples, "w1", batches[0].Append(nil))
 			} else {
 				b.tick(b.appended.Add(time.Second))
 			}
@@ -147,7 +147,7 @@ func TestOldStateIsForgotten(t *testing.T) {
 	b := newBench(t)
 	batches := light(3000)
 	for _, s := range batches[:2000] {
-		b.append(wire.KindSamples, "w1", s.Append(nil))
+		b.say(wire.KindSamples, "w1", s.Append(nil))
 	}
 	b.take()
 	now := b.appended
@@ -155,26 +155,26 @@ func TestOldStateIsForgotten(t *testing.T) {
 		b.rough(d%4, func() { b.tick(now.Add(time.Duration(d) * 24 * time.Hour)) })
 	}
 	b.take()
-	b.first = 2000
-	s := b.op.(*operator).sensors["w1"]
+	b.First = 2000
+	s := b.Op.(*operator).sensors["w1"]
 	if len(s.entries.Rows()) > 0 || len(s.blocks.Rows()) > 0 || s.head.Gone == 0 {
 		t.Errorf("%d entries, %d blocks, gone %d", len(s.entries.Rows()), len(s.blocks.Rows()), s.head.Gone)
 	}
-	for key := range b.state {
+	for key := range b.State {
 		if key[0] == kindEntry || key[0] == kindBlock {
 			t.Errorf("the changelog still holds %q", key)
 		}
 	}
-	b.restart()
-	b.append(wire.KindSamples, "w1", batches[7].Append(nil))
+	b.Restart()
+	b.say(wire.KindSamples, "w1", batches[7].Append(nil))
 	other := *batches[8]
 	other.RangeMG = 9
-	b.append(wire.KindSamples, "w1", other.Append(nil))
+	b.say(wire.KindSamples, "w1", other.Append(nil))
 	if rows := b.take(); len(rows)+len(b.refused) > 0 {
 		t.Errorf("%d rows and %v of what was forgotten", len(rows), b.refused)
 	}
 	for _, s := range batches[2000:] {
-		b.append(wire.KindSamples, "w1", s.Append(nil))
+		b.say(wire.KindSamples, "w1", s.Append(nil))
 	}
 	for _, r := range b.take() {
 		if r.status == wire.StatusFinal && r.length == 5 && r.n != 5 {
@@ -187,13 +187,13 @@ func TestOldStateIsForgotten(t *testing.T) {
 func TestRollbackOfANewSensor(t *testing.T) {
 	b := newBench(t)
 	b.tick(origin)
-	b.commit()
+	b.Commit()
 	b.send(recording(1, origin, 60, 320)...)
-	b.op.Rollback()
-	if n := len(b.op.(*operator).sensors); n != 0 {
+	b.Op.Rollback()
+	if n := len(b.Op.(*operator).sensors); n != 0 {
 		t.Errorf("%d sensors", n)
 	}
-	b.rows, b.log = nil, b.log[:1]
+	b.rows, b.Records = nil, b.Records[:1]
 	b.send(recording(1, origin, 60, 320)...)
 	b.end(1, 5)
 	if got := latest(t, b.take()); len(got) != 14 {
@@ -229,8 +229,8 @@ func TestLongBatch(t *testing.T) {
 	}
 	second := light(1)[0]
 	second.Seq, second.T0us = 1, origin.UnixMicro()+wire.MaxSamples*1e6
-	b.append(wire.KindSamples, "w1", s.Append(nil))
-	b.append(wire.KindSamples, "w1", second.Append(nil))
+	b.say(wire.KindSamples, "w1", s.Append(nil))
+	b.say(wire.KindSamples, "w1", second.Append(nil))
 	b.end(1, 1)
 	got := latest(t, b.take())
 	if len(got) != 6556+547+37 {

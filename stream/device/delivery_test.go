@@ -13,6 +13,7 @@ import (
 
 	"github.com/wearstream/wearstream/features"
 	"github.com/wearstream/wearstream/stream"
+	"github.com/wearstream/wearstream/stream/internal/logtest"
 	"github.com/wearstream/wearstream/stream/internal/rowtest"
 	"github.com/wearstream/wearstream/stream/wire"
 )
@@ -95,7 +96,7 @@ func (w *wrist) batches(size func() int) (all []*wire.SampleBatch, last [2]int) 
 
 // delivered is what the operator finally says of batches that come in this order.
 type delivered struct {
-	t    testing.TB
+	logtest.Log
 	rows rowtest.Rows
 }
 
@@ -105,7 +106,7 @@ func (d *delivered) Emit(_ string, _ int32, _, value []byte, headers ...stream.H
 	}
 	recs, err := wire.DecodeRows(value)
 	if err != nil {
-		d.t.Fatal(err)
+		d.T.Fatal(err)
 	}
 	for _, rec := range recs {
 		d.rows.Add(rec)
@@ -113,24 +114,17 @@ func (d *delivered) Emit(_ string, _ int32, _, value []byte, headers ...stream.H
 }
 
 func deliver(t testing.TB, batches []*wire.SampleBatch, last [2]int, every int) *rowtest.Rows {
-	out := &delivered{t: t}
-	b := &bench{t: t}
-	op, err := New(Config{Cell: "main", Sets: []*features.Set{features.Core, features.Ref}, Memory: DefaultMemory}, prometheus.NewRegistry())(0, nil, b)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := &delivered{}
+	d.Log = logtest.Log{T: t, Out: d, New: New(Config{Cell: "main", Sets: []*features.Set{features.Core, features.Ref}, Memory: DefaultMemory}, prometheus.NewRegistry())}
+	d.Restart()
 	at := origin.Add(2 * time.Hour)
 	apply := func(kind string, value []byte) {
-		r := stream.Record{
-			Topic: "wear.main.device.v1", Offset: int64(len(b.log)), AppendTime: at, Key: []byte("w1"), Value: value,
+		d.Append(stream.Record{
+			Topic: "wear.main.device.v1", AppendTime: at, Key: []byte("w1"), Value: value,
 			Headers: []stream.Header{{Key: wire.HeaderKind, Value: []byte(kind)}, {Key: wire.HeaderThing, Value: []byte("w1")}},
-		}
-		b.log = append(b.log, r)
-		if err := op.Apply(t.Context(), r, out); err != nil {
-			t.Fatal(err)
-		}
-		if len(b.log)%every == 0 {
-			flush(t, op, out)
+		})
+		if len(d.Records)%every == 0 {
+			d.Commit()
 		}
 	}
 	tick := func(after time.Duration) {
@@ -150,18 +144,8 @@ func deliver(t testing.TB, batches []*wire.SampleBatch, last [2]int, every int) 
 	for range 3 {
 		tick(time.Hour)
 	}
-	flush(t, op, out)
-	return &out.rows
-}
-
-func flush(t testing.TB, op stream.Operator, out stream.Output) {
-	if err := op.Flush(out); err != nil {
-		t.Fatal(err)
-	}
-	if err := op.Changes(func(_, _ []byte) error { return nil }); err != nil {
-		t.Fatal(err)
-	}
-	op.Commit()
+	d.Commit()
+	return &d.rows
 }
 
 // TestAnyDelivery: however a device cuts what it measured into batches, in whatever

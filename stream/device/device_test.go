@@ -1,7 +1,6 @@
 package device
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -20,6 +19,7 @@ import (
 	"github.com/wearstream/wearstream/features"
 	"github.com/wearstream/wearstream/features/wear"
 	"github.com/wearstream/wearstream/stream"
+	"github.com/wearstream/wearstream/stream/internal/logtest"
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
@@ -47,22 +47,17 @@ func (r row) id() string {
 	return fmt.Sprintf("%03d %s", r.length, r.start.Format("15:04:05"))
 }
 
-// bench runs an operator over a log that is kept in memory.
+// bench is an operator over a log, and what it says.
 type bench struct {
-	t           testing.TB
-	op          stream.Operator
-	log         []stream.Record
-	state       map[string][]byte
+	logtest.Log
 	rows        []row
 	wear        []wornRow
 	sides       []sideRow
 	refused     []string // reasons
 	ticks       int
-	newOp       stream.NewOperator
 	appended    time.Time
-	first       int64 // what the log still holds
-	kept        int   // rows and
-	refusedKept int   // reasons at the last commit
+	kept        int // rows and
+	refusedKept int // reasons at the last commit
 }
 
 // newBench computes windows by some sets, core.v1 where none is named.
@@ -70,31 +65,10 @@ func newBench(t testing.TB, sets ...*features.Set) *bench {
 	if len(sets) == 0 {
 		sets = []*features.Set{features.Core}
 	}
-	b := &bench{t: t, state: map[string][]byte{}, appended: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	b.newOp = New(Config{Cell: "main", Sets: sets, Memory: DefaultMemory}, prometheus.NewRegistry())
-	b.restart()
+	b := &bench{appended: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	b.Log = logtest.Log{T: t, Out: b, New: New(Config{Cell: "main", Sets: sets, Memory: DefaultMemory}, prometheus.NewRegistry())}
+	b.Restart()
 	return b
-}
-
-func (b *bench) restart() {
-	op, err := b.newOp(0, maps.Clone(b.state), b)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.op = op
-}
-
-// Read serves stream.History.
-func (b *bench) Read(_ context.Context, offsets []int64, yield func(stream.Record) error) error {
-	for _, at := range offsets {
-		if at < b.first {
-			return fmt.Errorf("offset %d is gone", at)
-		}
-		if err := yield(b.log[at]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Emit serves stream.Output.
@@ -117,7 +91,7 @@ func (b *bench) Emit(topic string, _ int32, _, value []byte, headers ...stream.H
 func (b *bench) decode(value []byte) {
 	recs, err := wire.DecodeRows(value)
 	if err != nil {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
 	for _, rec := range recs {
 		text := func(c, i int) string { return rec.Column(c).(*array.String).Value(i) }
@@ -142,53 +116,26 @@ func (b *bench) decode(value []byte) {
 	}
 }
 
-func (b *bench) append(kind, key string, value []byte, headers ...stream.Header) {
+func (b *bench) say(kind, key string, value []byte, headers ...stream.Header) {
 	b.appended = b.appended.Add(time.Second)
-	r := stream.Record{
-		Topic: "wear.main.device.v1", Offset: int64(len(b.log)), AppendTime: b.appended, Key: []byte(key), Value: value,
+	b.Append(stream.Record{
+		Topic: "wear.main.device.v1", AppendTime: b.appended, Key: []byte(key), Value: value,
 		Headers: append(headers, stream.Header{Key: wire.HeaderKind, Value: []byte(kind)}, stream.Header{Key: wire.HeaderThing, Value: []byte("w1")}),
-	}
-	b.log = append(b.log, r)
-	if err := b.op.Apply(b.t.Context(), r, b); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-func (b *bench) commit() {
-	b.flushChanges()
-	b.op.Commit()
-}
-
-// flushChanges is what a transaction writes.
-func (b *bench) flushChanges() {
-	if err := b.op.Flush(b); err != nil {
-		b.t.Fatal(err)
-	}
-	err := b.op.Changes(func(k, v []byte) error {
-		if v == nil {
-			delete(b.state, string(k))
-		} else {
-			b.state[string(k)] = slices.Clone(v)
-		}
-		return nil
 	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
 }
 
 func (b *bench) tick(at time.Time) {
 	v, _ := json.Marshal(wire.Tick{UTC: at.UnixMicro()})
 	b.appended = at
-	b.append(wire.KindTick, "", v)
+	b.say(wire.KindTick, "", v)
 }
 
 func (b *bench) end(boot uint64, last uint64) {
-	b.append(wire.KindStatus, "w1", fmt.Appendf(nil, `{"kind":"end","boot":%d,"last_seq":%d}`, boot, last))
+	b.say(wire.KindStatus, "w1", fmt.Appendf(nil, `{"kind":"end","boot":%d,"last_seq":%d}`, boot, last))
 }
 
 func (b *bench) take() []row {
-	b.commit()
+	b.Commit()
 	rows := b.rows
 	b.rows = nil
 	return rows
@@ -240,7 +187,7 @@ func recording(boot uint64, from time.Time, seconds, size int) []*wire.SampleBat
 
 func (b *bench) send(batches ...*wire.SampleBatch) {
 	for _, s := range batches {
-		b.append(wire.KindSamples, "w1", s.Append(nil))
+		b.say(wire.KindSamples, "w1", s.Append(nil))
 	}
 }
 
@@ -432,7 +379,7 @@ func TestAssignmentRestatesWhatWasHandedOut(t *testing.T) {
 	b.send(recording(1, origin, 120, 320)...)
 	b.end(1, 11)
 	before := latest(t, b.take())
-	b.append(wire.KindAssignment, "w1", fmt.Appendf(nil, `{"sensor":"w1","study":"ST","participant":"P1","side":"left","from":%q}`,
+	b.say(wire.KindAssignment, "w1", fmt.Appendf(nil, `{"sensor":"w1","study":"ST","participant":"P1","side":"left","from":%q}`,
 		origin.Add(time.Minute).Format(time.RFC3339)))
 	rows := b.take()
 	if len(rows) != 12+1 {
@@ -468,16 +415,16 @@ func TestAnyOrderAnyBatchingAnyCrash(t *testing.T) {
 			b.send(s)
 			switch {
 			case seed >= 8 && rng.IntN(10) == 0: // the transaction fails; the same records come again
-				b.commit()
-				kept, state := len(b.rows), maps.Clone(b.state)
-				from := len(b.log)
+				b.Commit()
+				kept, state := len(b.rows), maps.Clone(b.State)
+				from := len(b.Records)
 				b.send(order[(i+1)%len(order)])
-				b.op.Rollback()
-				b.rows, b.log = b.rows[:kept], b.log[:from]
-				b.state = state
+				b.Op.Rollback()
+				b.rows, b.Records = b.rows[:kept], b.Records[:from]
+				b.State = state
 			case seed >= 8 && rng.IntN(10) == 0:
-				b.commit()
-				b.restart()
+				b.Commit()
+				b.Restart()
 			}
 		}
 		b.end(1, uint64(len(batches)-1))

@@ -27,7 +27,7 @@ func (b *bench) assign(participant string, from time.Time) {
 		a["from"] = from.Format(time.RFC3339)
 	}
 	v, _ := json.Marshal(a)
-	b.append(wire.KindAssignment, "w1", v)
+	b.say(wire.KindAssignment, "w1", v)
 }
 
 // Every hole waits for its own 14 days, not for those of the hole before it.
@@ -184,9 +184,9 @@ func TestSparseReadings(t *testing.T) {
 	b := newBench(t)
 	s := &wire.SampleBatch{Boot: 1, RateMHz: 32_000, Encoding: wire.Int16Counts, LSBPerG: 64, TempT0us: origin.UnixMicro(), TempRateMHz: 1, TempMdegC: make([]int32, 500)}
 	b.send(s)
-	b.commit()
+	b.Commit()
 	size := 0
-	for _, v := range b.state {
+	for _, v := range b.State {
 		size += len(v)
 	}
 	if size > 100_000 {
@@ -212,13 +212,13 @@ func TestLateEvidenceOlderThanTheLog(t *testing.T) {
 	b.send(batches[:5]...)
 	b.send(batches[6:701]...)
 	before := latest(t, b.take())
-	at0 := int64(len(b.log))
+	at0 := int64(len(b.Records))
 	for d := range 60 {
 		b.tick(origin.Add(time.Duration(d) * 24 * time.Hour))
-		b.commit()
+		b.Commit()
 	}
-	b.first = at0
-	b.restart()
+	b.First = at0
+	b.Restart()
 	b.send(batches[5])
 	b.send(batches[701:]...)
 	b.send(batches[100]) // a repeat of what is gone

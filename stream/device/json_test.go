@@ -57,18 +57,18 @@ func TestJSONMakesTheSameRows(t *testing.T) {
 		var out emitted
 		apply := func(kind string, value []byte, headers ...stream.Header) {
 			b.appended = b.appended.Add(time.Second)
-			r := stream.Record{Topic: "wear.main.device.v1", Offset: int64(len(b.log)), AppendTime: b.appended, Key: []byte("w1"), Value: value,
+			r := stream.Record{Topic: "wear.main.device.v1", Offset: int64(len(b.Records)), AppendTime: b.appended, Key: []byte("w1"), Value: value,
 				Headers: append(headers, stream.Header{Key: wire.HeaderKind, Value: []byte(kind)}, stream.Header{Key: wire.HeaderThing, Value: []byte("w1")})}
-			b.log = append(b.log, r)
-			if err := b.op.Apply(t.Context(), r, &out); err != nil {
+			b.Records = append(b.Records, r)
+			if err := b.Op.Apply(t.Context(), r, &out); err != nil {
 				t.Fatal(err)
 			}
 		}
 		commit := func() {
-			if err := b.op.Flush(&out); err != nil {
+			if err := b.Op.Flush(&out); err != nil {
 				t.Fatal(err)
 			}
-			b.commit() // nothing is left to flush but state
+			b.Commit() // nothing is left to flush but state
 		}
 		send := func(batches ...*wire.SampleBatch) {
 			for _, batch := range batches {
@@ -78,7 +78,7 @@ func TestJSONMakesTheSameRows(t *testing.T) {
 		send(batches[:40]...)
 		send(batches[41:60]...)
 		commit()
-		b.restart()
+		b.Restart()
 		send(batches[40])
 		send(batches[60:]...)
 		send(batches[3]) // an exact repeat

@@ -553,27 +553,27 @@ func (h *history) shuffle(pool []*wire.SampleBatch) {
 // run applies a log with commits, rollbacks and restarts as the numbers want; nil:
 // one transaction a record and nothing goes wrong.
 func (b *bench) run(log []stream.Record, rng *rand.Rand) {
-	b.log = log
+	b.Records = log
 	done := 0
 	for i := 0; i < len(log); i++ {
-		if err := b.op.Apply(b.t.Context(), log[i], b); err != nil {
-			b.t.Fatal(err)
+		if err := b.Op.Apply(b.T.Context(), log[i], b); err != nil {
+			b.T.Fatal(err)
 		}
 		switch {
 		case rng == nil || rng.IntN(20) == 0 || i == len(log)-1:
-			b.commit()
+			b.Commit()
 			b.kept, b.refusedKept, done = len(b.rows), len(b.refused), i+1
 		case rng.IntN(40) == 0:
 			if rng.IntN(2) == 0 { // the transaction was written and not taken
-				state := maps.Clone(b.state)
-				b.flushChanges()
-				b.state = state
+				state := maps.Clone(b.State)
+				b.Flush()
+				b.State = state
 			}
-			b.op.Rollback()
+			b.Op.Rollback()
 			b.rows, b.refused = b.rows[:b.kept], b.refused[:b.refusedKept]
 			i = done - 1
 		case rng.IntN(100) == 0:
-			b.restart()
+			b.Restart()
 			b.rows, b.refused = b.rows[:b.kept], b.refused[:b.refusedKept]
 			i = done - 1
 		}
@@ -623,7 +623,7 @@ func TestEveryHistoryEqualsTheModel(t *testing.T) {
 		if !slices.Equal(calm.refused, rough.refused) {
 			t.Errorf("seed %d: the interrupted operator refused %v, the other %v", seed, rough.refused, calm.refused)
 		}
-		if !maps.EqualFunc(calm.state, rough.state, bytes.Equal) {
+		if !maps.EqualFunc(calm.State, rough.State, bytes.Equal) {
 			t.Errorf("seed %d: the interrupted operator has another state", seed)
 		}
 		if t.Failed() {

@@ -22,14 +22,14 @@ func (b *bench) settle() {
 		at = at.Add(time.Minute)
 		b.tick(at)
 	}
-	b.commit()
+	b.Commit()
 }
 
 // wearBy goes on with other algorithms of wear; nil: with none.
 func (b *bench) wearBy(c *wear.Config) {
-	b.commit()
-	b.newOp = New(Config{Cell: "main", Sets: []*features.Set{features.Core}, Memory: DefaultMemory, Wear: c}, prometheus.NewRegistry())
-	b.restart()
+	b.Commit()
+	b.New = New(Config{Cell: "main", Sets: []*features.Set{features.Core}, Memory: DefaultMemory, Wear: c}, prometheus.NewRegistry())
+	b.Restart()
 }
 
 // TestWearOfAnotherWithoutWear: who no longer asks for wear can still say whose a sensor is.
@@ -40,7 +40,7 @@ func TestWearOfAnotherWithoutWear(t *testing.T) {
 	b.wearBy(nil)
 	said := len(b.wear)
 	v, _ := json.Marshal(wire.Assignment{Sensor: "w1", Study: "ST", Participant: "P1", Side: "left"})
-	b.append(wire.KindAssignment, "w1", v)
+	b.say(wire.KindAssignment, "w1", v)
 	b.settle()
 	if got := latest(t, b.rows)["060 12:10:00"]; got.participant != "P1" || len(b.wear) != said {
 		t.Errorf("%+v, and %d minutes of wear, want %d", got, len(b.wear), said)
@@ -58,16 +58,16 @@ func TestWearMendedSurvivesRestart(t *testing.T) {
 			for i, s := range batches[:70] {
 				if i < 25 || i >= cut {
 					b.send(s)
-					b.commit()
+					b.Commit()
 				}
 			}
 			b.send(batches[25:cut]...)
 			b.settle()
 			if restart {
-				b.restart()
+				b.Restart()
 			}
 			b.send(batches[70:]...)
-			b.commit()
+			b.Commit()
 			return b.wear
 		}
 		if with, without := run(true), run(false); !slices.Equal(with, without) {
@@ -149,9 +149,9 @@ func TestWearOfWhatIsGone(t *testing.T) {
 	was := lastWorn(t, b.wear)
 	for range 30 {
 		b.tick(b.appended.Add(24 * time.Hour))
-		b.commit()
+		b.Commit()
 	}
-	b.first = b.op.(*operator).time.Floor
+	b.First = b.Op.(*operator).time.Floor
 	b.send(slices.Concat(batches[100:110], batches[180:190])...)
 	b.settle()
 	got := lastWorn(t, b.wear)
@@ -171,13 +171,13 @@ func TestWearOfScatteredMinutes(t *testing.T) {
 	far.TempRateMHz, far.TempMdegC = 1, make([]int32, 1000) // one in 1000 s
 	far.TempT0us = origin.Add(-1000 * 1000 * time.Second).UnixMicro()
 	b.send(far)
-	if n := len(b.op.(*operator).sensors["w1"].wearing.Todo); n != 1 {
+	if n := len(b.Op.(*operator).sensors["w1"].wearing.Todo); n != 1 {
 		t.Errorf("%d spans, want 1", n)
 	}
 	b.end(1, 10)
 	b.settle()
 	b.settle()
-	if w := &b.op.(*operator).sensors["w1"].wearing; len(w.Todo) > 0 {
+	if w := &b.Op.(*operator).sensors["w1"].wearing; len(w.Todo) > 0 {
 		t.Errorf("%v is left", w.Todo)
 	}
 	if got := lastWorn(t, b.wear); len(got) != 10 {
@@ -192,7 +192,7 @@ func TestWearMendedLetsGo(t *testing.T) {
 	b.send(slices.Concat(batches[:100], batches[101:])...)
 	b.settle()
 	b.send(batches[100])
-	s, at, mended := b.op.(*operator).sensors["w1"], b.appended, false
+	s, at, mended := b.Op.(*operator).sensors["w1"], b.appended, false
 	for range 10 {
 		at = at.Add(time.Minute)
 		waits := len(s.wearing.Todo) > 0
@@ -260,13 +260,13 @@ func TestWearSameHoweverInterrupted(t *testing.T) {
 				work(smooth)()
 				rough.rough(random.IntN(4), work(rough))
 				if random.IntN(4) == 0 {
-					rough.commit()
-					rough.restart()
+					rough.Commit()
+					rough.Restart()
 				}
 				i += n
 			}
-			smooth.commit()
-			rough.commit()
+			smooth.Commit()
+			rough.Commit()
 			if len(smooth.wear) < 500 || len(smooth.sides) == 0 {
 				t.Fatalf("%d minutes, %d sides: too little", len(smooth.wear), len(smooth.sides))
 			}
@@ -318,7 +318,7 @@ func erratic(seed uint64) (steps []func(*bench)) {
 				}
 				if random.IntN(15) > 0 {
 					value := s.Append(nil)
-					own = append(own, func(b *bench) { b.append(wire.KindSamples, sensor, value) })
+					own = append(own, func(b *bench) { b.say(wire.KindSamples, sensor, value) })
 				}
 			}
 			at = at.Add(time.Duration(random.IntN(3000)-300) * time.Minute)
@@ -330,10 +330,10 @@ func erratic(seed uint64) (steps []func(*bench)) {
 		for i := range 5 {
 			a := wire.Assignment{Sensor: sensor, Study: "ST", Participant: fmt.Sprint("P", i%2), Side: []string{"left", "right"}[(i+k)%2], From: origin.Add(time.Duration(random.IntN(400)) * time.Minute)}
 			v, _ := json.Marshal(a)
-			own = slices.Insert(own, random.IntN(len(own)), func(b *bench) { b.append(wire.KindAssignment, sensor, v) })
+			own = slices.Insert(own, random.IntN(len(own)), func(b *bench) { b.say(wire.KindAssignment, sensor, v) })
 		}
 		own = append(own, func(b *bench) {
-			b.append(wire.KindStatus, sensor, []byte(`{"kind":"end","boot":3,"last_seq":10}`))
+			b.say(wire.KindStatus, sensor, []byte(`{"kind":"end","boot":3,"last_seq":10}`))
 		})
 		place := 0
 		for _, step := range own { // among those of the other

@@ -44,7 +44,7 @@ func (b *bench) decodeWear(value []byte) {
 		return nil
 	})
 	if err != nil {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
 }
 
@@ -57,7 +57,7 @@ func (b *bench) decodeSides(value []byte) {
 		return nil
 	})
 	if err != nil {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
 }
 
@@ -65,8 +65,8 @@ var wearConfig = wear.Config{Order: wear.DefaultOrder, Params: wear.Default}
 
 func newWearBench(t testing.TB) *bench {
 	b := newBench(t)
-	b.newOp = New(Config{Cell: "main", Sets: []*features.Set{features.Core}, Memory: DefaultMemory, Wear: &wearConfig}, prometheus.NewRegistry())
-	b.restart()
+	b.New = New(Config{Cell: "main", Sets: []*features.Set{features.Core}, Memory: DefaultMemory, Wear: &wearConfig}, prometheus.NewRegistry())
+	b.Restart()
 	return b
 }
 
@@ -193,17 +193,17 @@ func TestWearAsInBatch(t *testing.T) {
 	batches := worn(1, origin, day)
 	provisional := 0
 	for i, s := range batches {
-		b.append(wire.KindSamples, "w1", s.Append(nil))
-		b.commit()
+		b.say(wire.KindSamples, "w1", s.Append(nil))
+		b.Commit()
 		if i == 200 {
-			b.restart()
+			b.Restart()
 		}
 		if n := len(b.wear); n > 0 && b.wear[n-1].status == wire.StatusProvisional {
 			provisional++
 		}
 	}
 	b.end(1, uint64(len(batches)-1))
-	b.commit()
+	b.Commit()
 	got := lastWorn(t, b.wear)
 	checkWorn(t, got, wornOf(t, batches), true)
 	states := map[string]int{}
@@ -249,9 +249,9 @@ func TestWearHoweverItComes(t *testing.T) {
 			now := b.appended
 			for i, s := range order {
 				work := func() {
-					b.append(wire.KindSamples, "w1", s.Append(nil))
+					b.say(wire.KindSamples, "w1", s.Append(nil))
 					if i%7 == 0 {
-						b.append(wire.KindSamples, "w1", order[random.IntN(i+1)].Append(nil))
+						b.say(wire.KindSamples, "w1", order[random.IntN(i+1)].Append(nil))
 					}
 				}
 				if i%13 == 0 {
@@ -264,7 +264,7 @@ func TestWearHoweverItComes(t *testing.T) {
 					b.tick(now)
 				}
 				if i%3 == 0 {
-					b.commit()
+					b.Commit()
 				}
 			}
 			if seed%2 == 0 {
@@ -274,7 +274,7 @@ func TestWearHoweverItComes(t *testing.T) {
 			for range 40 {
 				now = now.Add(time.Minute)
 				b.tick(now)
-				b.commit()
+				b.Commit()
 			}
 			if seed%2 == 1 { // a hole would be closed by now
 				b.end(2, uint64(boots[1]-1))
@@ -282,7 +282,7 @@ func TestWearHoweverItComes(t *testing.T) {
 			for range 5 { // what is too much for one record follows with ticks
 				now = now.Add(10 * time.Second)
 				b.tick(now)
-				b.commit()
+				b.Commit()
 			}
 			checkWorn(t, lastWorn(t, b.wear), wornOf(t, batches), true)
 		})
@@ -295,21 +295,21 @@ func TestWearWaitsForHoles(t *testing.T) {
 	batches := worn(3, origin, repeat("w", 200))
 	for i, s := range batches {
 		if i != 20 {
-			b.append(wire.KindSamples, "w1", s.Append(nil))
+			b.say(wire.KindSamples, "w1", s.Append(nil))
 		}
 	}
-	b.commit()
+	b.Commit()
 	for at, r := range lastWorn(t, b.wear) {
 		if final := at.Before(origin.Add(20 * time.Minute)); r.status != wire.StatusProvisional && !final {
 			t.Fatalf("%s is final before the hole is filled: %+v", at, r)
 		}
 	}
-	b.append(wire.KindSamples, "w1", batches[20].Append(nil))
+	b.say(wire.KindSamples, "w1", batches[20].Append(nil))
 	b.end(1, uint64(len(batches)-1))
 	for range 3 {
 		b.tick(b.appended.Add(10 * time.Second))
 	}
-	b.commit()
+	b.Commit()
 	checkWorn(t, lastWorn(t, b.wear), wornOf(t, batches), true)
 }
 
@@ -319,15 +319,15 @@ func TestWearOfAnother(t *testing.T) {
 	b := newWearBench(t)
 	assign := func(participant, side string, from time.Time) {
 		v, _ := json.Marshal(wire.Assignment{Sensor: "w1", Study: "ST", Participant: participant, Side: side, From: from})
-		b.append(wire.KindAssignment, "w1", v)
+		b.say(wire.KindAssignment, "w1", v)
 	}
 	assign("P1", "left", time.Time{})
 	batches := worn(4, origin, repeat("w", 60, "-", 20, "w", 60))
 	for _, s := range batches {
-		b.append(wire.KindSamples, "w1", s.Append(nil))
+		b.say(wire.KindSamples, "w1", s.Append(nil))
 	}
 	b.end(1, uint64(len(batches)-1))
-	b.commit()
+	b.Commit()
 	before := len(b.sides)
 	if before == 0 {
 		t.Fatal("no sides")
@@ -350,7 +350,7 @@ func TestWearOfAnother(t *testing.T) {
 	for range 5 {
 		b.tick(b.appended.Add(10 * time.Second))
 	}
-	b.commit()
+	b.Commit()
 	for at, r := range lastWorn(t, b.wear) {
 		want := [2]string{"P1", "left"}
 		if !at.Before(change) {

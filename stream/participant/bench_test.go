@@ -1,10 +1,8 @@
 package participant
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/wearstream/wearstream/features/pair"
 	"github.com/wearstream/wearstream/stream"
+	"github.com/wearstream/wearstream/stream/internal/logtest"
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
@@ -42,47 +41,21 @@ func (r row) id() string {
 
 func (r row) String() string { return fmt.Sprintf("%s %d %s", r.id(), r.revision, r.status) }
 
-// bench runs an operator over a log that is kept in memory.
+// bench is an operator over a log, and what it says.
 type bench struct {
-	t       testing.TB
-	op      stream.Operator
-	newOp   stream.NewOperator
-	log     []stream.Record
-	state   map[string][]byte
-	rows    []row
-	ticks   []time.Time // of partition 0 of the participants topic
-	first   int64       // what the log still holds
-	written int         // bytes of changelog
-	read    int         // records read again
+	logtest.Log
+	rows  []row
+	ticks []time.Time // of partition 0 of the participants topic
 }
 
 func newBench(t testing.TB) *bench {
-	b := &bench{t: t, state: map[string][]byte{}}
-	b.newOp = New(Config{Cell: "main", Sources: testSources, Memory: testMemory}, prometheus.NewRegistry())
-	b.restart()
+	b := &bench{}
+	b.Log = logtest.Log{
+		T: t, Out: b, Partition: 3,
+		New: New(Config{Cell: "main", Sources: testSources, Memory: testMemory}, prometheus.NewRegistry()),
+	}
+	b.Restart()
 	return b
-}
-
-func (b *bench) restart() {
-	op, err := b.newOp(3, maps.Clone(b.state), b)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.op = op
-}
-
-// Read serves stream.History.
-func (b *bench) Read(_ context.Context, offsets []int64, yield func(stream.Record) error) error {
-	for _, at := range offsets {
-		if at < b.first {
-			return fmt.Errorf("offset %d is gone", at)
-		}
-		b.read++
-		if err := yield(b.log[at]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Emit serves stream.Output.
@@ -90,11 +63,11 @@ func (b *bench) Emit(topic string, partition int32, _, value []byte, headers ...
 	r := stream.Record{Headers: headers}
 	switch kind := string(r.Header(wire.HeaderKind)); {
 	case topic != "wear.main.participants.v1":
-		b.t.Errorf("a record for %s", topic)
+		b.T.Errorf("a record for %s", topic)
 	case kind == wire.KindTick:
 		var tick wire.Tick
 		if err := json.Unmarshal(value, &tick); err != nil || string(r.Header(wire.HeaderSource)) != "wear.main.features.v1/3" {
-			b.t.Errorf("tick %q of %q: %v", value, r.Header(wire.HeaderSource), err)
+			b.T.Errorf("tick %q of %q: %v", value, r.Header(wire.HeaderSource), err)
 		}
 		if partition == 0 {
 			b.ticks = append(b.ticks, time.UnixMicro(tick.UTC).UTC())
@@ -102,14 +75,14 @@ func (b *bench) Emit(topic string, partition int32, _, value []byte, headers ...
 	case kind == wire.KindRows && string(r.Header(wire.HeaderSchema)) == wire.RowsPairs:
 		b.decode(partition, value)
 	default:
-		b.t.Errorf("a record of kind %q", kind)
+		b.T.Errorf("a record of kind %q", kind)
 	}
 }
 
 func (b *bench) decode(partition int32, value []byte) {
 	recs, err := wire.DecodeRows(value)
 	if err != nil {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
 	for _, rec := range recs {
 		text := func(c, i int) string { return rec.Column(c).(*array.String).Value(i) }
@@ -120,7 +93,7 @@ func (b *bench) decode(partition int32, value []byte) {
 				revision: rec.Column(7).(*array.Uint32).Value(i), status: text(8, i),
 			}
 			if at := wire.PartitionOf(text(0, i), wire.ParticipantsPartitions); at != partition || text(6, i) != pair.Algo() {
-				b.t.Errorf("%v of %s is in partition %d, want %d", r, text(6, i), partition, at)
+				b.T.Errorf("%v of %s is in partition %d, want %d", r, text(6, i), partition, at)
 			}
 			for c := 9; c < int(rec.NumCols()); c++ {
 				f := rec.Column(c).(*array.Float32)
@@ -131,7 +104,7 @@ func (b *bench) decode(partition int32, value []byte) {
 				}
 			}
 			if null := strings.Trim(r.bytes[16:], "-") == ""; null != (r.status == wire.StatusRetracted) {
-				b.t.Errorf("%v: features %s", r, r.bytes)
+				b.T.Errorf("%v: features %s", r, r.bytes)
 			}
 			b.rows = append(b.rows, r)
 		}
@@ -139,15 +112,12 @@ func (b *bench) decode(partition int32, value []byte) {
 	}
 }
 
-func (b *bench) append(value []byte, headers ...string) {
-	r := stream.Record{Topic: "wear.main.features.v1", Partition: 3, Offset: int64(len(b.log)), AppendTime: origin, Value: value}
+func (b *bench) say(value []byte, headers ...string) {
+	r := stream.Record{Topic: "wear.main.features.v1", AppendTime: origin, Value: value}
 	for i := 0; i < len(headers); i += 2 {
 		r.Headers = append(r.Headers, stream.Header{Key: headers[i], Value: []byte(headers[i+1])})
 	}
-	b.log = append(b.log, r)
-	if err := b.op.Apply(b.t.Context(), r, b); err != nil {
-		b.t.Fatal(err)
-	}
+	b.Append(r)
 }
 
 // sides and minutes append a record of rows.
@@ -170,43 +140,19 @@ func (b *bench) minutes(rows ...wire.WearRow) {
 func (b *bench) rowsOf(schema string, encode func() ([]byte, error)) {
 	value, err := encode()
 	if err != nil {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
-	b.append(value, wire.HeaderKind, wire.KindRows, wire.HeaderSchema, schema)
+	b.say(value, wire.HeaderKind, wire.KindRows, wire.HeaderSchema, schema)
 }
 
 func (b *bench) tick(source int, at time.Time) {
 	value, _ := json.Marshal(wire.Tick{UTC: at.UnixMicro()})
-	b.append(value, wire.HeaderKind, wire.KindTick, wire.HeaderSource, fmt.Sprintf("wear.main.device.v1/%d", source))
-}
-
-func (b *bench) commit() {
-	b.flushChanges()
-	b.op.Commit()
-}
-
-// flushChanges is what a transaction writes.
-func (b *bench) flushChanges() {
-	if err := b.op.Flush(b); err != nil {
-		b.t.Fatal(err)
-	}
-	err := b.op.Changes(func(k, v []byte) error {
-		b.written += len(k) + len(v)
-		if v == nil {
-			delete(b.state, string(k))
-		} else {
-			b.state[string(k)] = slices.Clone(v)
-		}
-		return nil
-	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	b.say(value, wire.HeaderKind, wire.KindTick, wire.HeaderSource, fmt.Sprintf("wear.main.device.v1/%d", source))
 }
 
 // take commits and answers what was said since the last take.
 func (b *bench) take() []row {
-	b.commit()
+	b.Commit()
 	rows := b.rows
 	b.rows = nil
 	return rows
@@ -215,14 +161,14 @@ func (b *bench) take() []row {
 // said checks what was said, as "<left>~<right> <revision> <status>" of the first
 // quarter, and answers it.
 func (b *bench) said(when string, want ...string) []row {
-	b.t.Helper()
+	b.T.Helper()
 	rows := b.take()
 	var got []string
 	for _, r := range rows {
 		got = append(got, fmt.Sprintf("%s~%s %d %s", r.left, r.right, r.revision, r.status))
 	}
 	if !slices.Equal(got, want) {
-		b.t.Errorf("%s: %q, want %q", when, got, want)
+		b.T.Errorf("%s: %q, want %q", when, got, want)
 	}
 	return rows
 }

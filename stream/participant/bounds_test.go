@@ -19,7 +19,7 @@ func (b *bench) live(q int, l, r sensor) {
 				rows = append(rows, s.worn(q-2, final, string(now))...)
 			}
 			b.minutes(rows...)
-			b.commit()
+			b.Commit()
 		}
 	}
 	for _, s := range []sensor{l, r} {
@@ -27,7 +27,7 @@ func (b *bench) live(q int, l, r sensor) {
 		if q > 0 {
 			b.sides(s.quarter(q-1, 0, final))
 		}
-		b.commit()
+		b.Commit()
 	}
 }
 
@@ -43,9 +43,9 @@ func TestBounds(t *testing.T) {
 		t.Errorf("%d rows, want a provisional and a final one of nearly each quarter", n)
 	}
 	input := quarters * 900 * 2 * 32 * 6 // bytes of samples at 32 Hz
-	perInput := float64(b.written) / float64(input)
+	perInput := float64(b.Written) / float64(input)
 	bytes := 0
-	for key, value := range b.state {
+	for key, value := range b.State {
 		bytes += len(key) + len(value)
 	}
 	t.Logf("%.3f bytes of changelog per byte of samples, %d bytes a day kept", perInput, bytes)
@@ -57,7 +57,7 @@ func TestBounds(t *testing.T) {
 	const people = 40
 	state := map[string][]byte{}
 	for i := range people * whole / quarters {
-		for key, value := range b.state {
+		for key, value := range b.State {
 			if key[0] == kindPage {
 				k := []byte(key)
 				k[len("pS1/P1")-1] = 'A' + byte(i%people)
@@ -73,7 +73,7 @@ func TestBounds(t *testing.T) {
 		return m.HeapAlloc
 	}
 	before := heap()
-	op, err := b.newOp(0, state, b)
+	op, err := b.New(0, state, b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,16 +104,16 @@ func TestSidesFarApart(t *testing.T) {
 			}
 			b.sides(sides...)
 			b.minutes(minutes...)
-			b.commit()
+			b.Commit()
 		}
 	}
 	if len(b.rows) != quarters {
 		t.Errorf("%d pairs, want %d", len(b.rows), quarters)
 	}
-	if b.read > quarters/10 {
-		t.Errorf("%d records were read again", b.read)
+	if b.Reread > quarters/10 {
+		t.Errorf("%d records were read again", b.Reread)
 	}
-	if n := len(b.op.(*operator).sides.sides); n > maxSides {
+	if n := len(b.Op.(*operator).sides.sides); n > maxSides {
 		t.Errorf("%d sides are kept", n)
 	}
 }
@@ -135,7 +135,7 @@ func BenchmarkMinute(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		err := wire.EachWear(value, func(_ int, r *wire.WearRow) error {
-			return w.op.(*operator).minute(b.Context(), 1<<20, r, w)
+			return w.Op.(*operator).minute(b.Context(), 1<<20, r, w)
 		})
 		if err != nil {
 			b.Fatal(err)

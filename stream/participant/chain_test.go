@@ -16,6 +16,7 @@ import (
 	"github.com/wearstream/wearstream/stream"
 	"github.com/wearstream/wearstream/stream/batch"
 	"github.com/wearstream/wearstream/stream/device"
+	"github.com/wearstream/wearstream/stream/internal/logtest"
 	"github.com/wearstream/wearstream/stream/participant"
 	"github.com/wearstream/wearstream/stream/recording"
 	"github.com/wearstream/wearstream/stream/wire"
@@ -24,26 +25,17 @@ import (
 // chain is a device topic, the operator behind it, the features topic, and the operator
 // behind that.
 type chain struct {
-	t        *testing.T
-	device   stream.Operator
-	people   stream.Operator
-	input    feed // device topic
+	device   logtest.Log
 	features feed // the one partition that concerns us, and what comes of it
 	appended time.Time
 }
 
 func newChain(t *testing.T) *chain {
-	c := &chain{t: t, appended: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)}
-	c.input.t, c.features.t = t, t
-	var err error
-	c.device, err = device.New(device.Config{Cell: "main", Wear: &wear.Config{Order: wear.DefaultOrder, Params: wear.ForModel("")}, Memory: device.DefaultMemory}, prometheus.NewRegistry())(0, nil, &c.input)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.people, err = participant.New(participant.Config{Cell: "main", Sources: 1, Memory: device.DefaultMemory}, prometheus.NewRegistry())(0, nil, &c.features)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := &chain{appended: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)}
+	c.device = logtest.Log{T: t, Out: c, New: device.New(device.Config{Cell: "main", Wear: &wear.Config{Order: wear.DefaultOrder, Params: wear.ForModel("")}, Memory: device.DefaultMemory}, prometheus.NewRegistry())}
+	c.features.Log = logtest.Log{T: t, Out: &c.features, New: participant.New(participant.Config{Cell: "main", Sources: 1, Memory: device.DefaultMemory}, prometheus.NewRegistry())}
+	c.device.Restart()
+	c.features.Restart()
 	return c
 }
 
@@ -52,19 +44,15 @@ func (c *chain) Emit(topic string, partition int32, _, value []byte, headers ...
 	if !strings.HasSuffix(topic, wire.TopicFeatures) || partition != wire.PartitionOf("P-1", wire.FeaturesPartitions) {
 		return
 	}
-	c.features.log = append(c.features.log, stream.Record{Offset: int64(len(c.features.log)), AppendTime: c.appended, Value: value, Headers: headers})
+	c.features.Put(stream.Record{AppendTime: c.appended, Value: value, Headers: headers})
 }
 
 func (c *chain) say(kind, sensor string, value []byte) {
 	c.appended = c.appended.Add(100 * time.Millisecond)
-	r := stream.Record{
-		Topic: "wear.main.device.v1", Offset: int64(len(c.input.log)), AppendTime: c.appended, Key: []byte(sensor), Value: value,
+	c.device.Append(stream.Record{
+		Topic: "wear.main.device.v1", AppendTime: c.appended, Key: []byte(sensor), Value: value,
 		Headers: []stream.Header{{Key: wire.HeaderKind, Value: []byte(kind)}, {Key: wire.HeaderThing, Value: []byte(sensor)}},
-	}
-	c.input.log = append(c.input.log, r)
-	if err := c.device.Apply(c.t.Context(), r, c); err != nil {
-		c.t.Fatal(err)
-	}
+	})
 }
 
 func (c *chain) tick(after time.Duration) {
@@ -81,24 +69,8 @@ func (c *chain) assign(sensor, who, side string) {
 // settle ends the transaction of the device operator, and answers the rows that the
 // other says to what it wrote.
 func (c *chain) settle() []arrow.Record {
-	if err := c.device.Flush(c); err != nil {
-		c.t.Fatal(err)
-	}
-	if err := c.device.Changes(func(_, _ []byte) error { return nil }); err != nil {
-		c.t.Fatal(err)
-	}
 	c.device.Commit()
-	done := len(c.features.recs)
-	for ; c.features.done < len(c.features.log); c.features.done++ {
-		if err := c.people.Apply(c.t.Context(), c.features.log[c.features.done], &c.features); err != nil {
-			c.t.Fatal(err)
-		}
-	}
-	if err := c.people.Flush(&c.features); err != nil {
-		c.t.Fatal(err)
-	}
-	c.people.Commit()
-	return c.features.recs[done:]
+	return c.features.settle()
 }
 
 // last are the last rows of pairs, without revision and with corrected said as final;
@@ -130,19 +102,7 @@ func last(recs []arrow.Record) []string {
 // TestFromSamples: samples of both wrists, live and with a late upload, end as the pairs
 // of a batch; who has a sensor given to another has no pairs any more.
 func TestFromSamples(t *testing.T) {
-	paths := shared(t, "oracle/inputs/pairP_lag3s_left.csv.gz", "oracle/inputs/pairP_lag3s_right.csv.gz")
-	inputs := []batch.Input{
-		{Path: paths[0], Sensor: "l", Study: "ST01", Participant: "P-1", Side: "left"},
-		{Path: paths[1], Sensor: "r", Study: "ST01", Participant: "P-1", Side: "right"},
-	}
-	made := &kept{recs: map[batch.Table][]arrow.Record{}}
-	b, err := batch.New(batch.Config{}, made, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.Run(t.Context(), inputs); err != nil {
-		t.Fatal(err)
-	}
+	inputs, made := batchOf(t, "pairP_lag3s")
 	want := last(made.recs[batch.Pairs])
 
 	c := newChain(t)

@@ -205,11 +205,11 @@ func TestAnyOrder(t *testing.T) {
 			for _, w := range words {
 				b.speak(w)
 				if r.IntN(15) == 0 {
-					b.commit()
+					b.Commit()
 				}
 				if r.IntN(100) == 0 {
-					b.commit()
-					b.restart()
+					b.Commit()
+					b.Restart()
 				}
 			}
 			got, want := grammar(t, b.take()), know(words).pairs(t)
@@ -259,12 +259,12 @@ func TestContinue(t *testing.T) {
 		b := newBench(t)
 		for _, step := range steps(b) {
 			b.rough(how, step)
-			b.commit()
+			b.Commit()
 		}
 		if got := b.take(); !slices.Equal(got, want) {
 			t.Errorf("way %d: %d rows are not the %d that they are", how, len(got), len(want))
 		}
-		if !maps.EqualFunc(b.state, plain.state, slices.Equal) {
+		if !maps.EqualFunc(b.State, plain.State, slices.Equal) {
 			t.Errorf("way %d: the state is another", how)
 		}
 	}
@@ -272,18 +272,18 @@ func TestContinue(t *testing.T) {
 
 // rough does work, which goes wrong in a way, and again.
 func (b *bench) rough(how int, work func()) {
-	rows, ticks, log, state := len(b.rows), len(b.ticks), len(b.log), maps.Clone(b.state)
+	rows, ticks, log, state := len(b.rows), len(b.ticks), len(b.Records), maps.Clone(b.State)
 	work()
 	switch how {
 	case 1: // the log said no
-		b.flushChanges()
-		b.op.Rollback()
+		b.Flush()
+		b.Op.Rollback()
 	case 2: // the partition was taken away
-		b.op.Rollback()
+		b.Op.Rollback()
 	case 3: // the process was killed
-		b.state = state
-		b.restart()
+		b.State = state
+		b.Restart()
 	}
-	b.state, b.rows, b.ticks, b.log = state, b.rows[:rows], b.ticks[:ticks], b.log[:log]
+	b.State, b.rows, b.ticks, b.Records = state, b.rows[:rows], b.ticks[:ticks], b.Records[:log]
 	work()
 }

@@ -157,18 +157,18 @@ func TestOthers(t *testing.T) {
 		b.minutes(s.worn(0, final, allWorn)...)
 	}
 	b.sides(left.quarter(0, 0, retracted)) // of what was never said
-	b.append([]byte("rows of features"), wire.HeaderKind, wire.KindRows, wire.HeaderSchema, wire.RowsWindows)
-	b.append([]byte("a protocol"), wire.HeaderKind, "study")
-	b.commit()
-	if len(b.state) != 0 || len(b.rows) != 0 {
-		t.Errorf("state %v, rows %v", b.state, b.rows)
+	b.say([]byte("rows of features"), wire.HeaderKind, wire.KindRows, wire.HeaderSchema, wire.RowsWindows)
+	b.say([]byte("a protocol"), wire.HeaderKind, "study")
+	b.Commit()
+	if len(b.State) != 0 || len(b.rows) != 0 {
+		t.Errorf("state %v, rows %v", b.State, b.rows)
 	}
 	for _, broken := range []stream.Record{
 		{Value: []byte("x"), Headers: []stream.Header{{Key: wire.HeaderKind, Value: []byte(wire.KindRows)}, {Key: wire.HeaderSchema, Value: []byte(wire.RowsSides)}}},
 		{Value: []byte(`{"utc_us":1}`), Headers: []stream.Header{{Key: wire.HeaderKind, Value: []byte(wire.KindTick)}, {Key: wire.HeaderSource, Value: []byte("wear.main.device.v1/2")}}},
 		{Value: []byte(`1`), Headers: []stream.Header{{Key: wire.HeaderKind, Value: []byte(wire.KindTick)}}},
 	} {
-		if err := b.op.Apply(t.Context(), broken, b); err == nil {
+		if err := b.Op.Apply(t.Context(), broken, b); err == nil {
 			t.Errorf("%q is taken", broken.Value)
 		}
 	}
@@ -177,7 +177,7 @@ func TestOthers(t *testing.T) {
 	rows := wire.NewSideRows()
 	rows.Append(&newer)
 	value, _ := rows.Encode()
-	err := b.op.Apply(t.Context(), stream.Record{Value: value, Headers: []stream.Header{
+	err := b.Op.Apply(t.Context(), stream.Record{Value: value, Headers: []stream.Header{
 		{Key: wire.HeaderKind, Value: []byte(wire.KindRows)}, {Key: wire.HeaderSchema, Value: []byte(wire.RowsSides)}}}, b)
 	if err == nil || !strings.Contains(err.Error(), `sensor "l"`) {
 		t.Errorf("a side of a newer version: %v", err)
@@ -195,14 +195,14 @@ func TestClock(t *testing.T) {
 		b.ticks = nil
 		b.tick(c.source, at(c.tick))
 		if i%2 == 0 {
-			b.flushChanges()
-			b.op.Rollback()
-			b.ticks, b.log = nil, b.log[:len(b.log)-1]
+			b.Flush()
+			b.Op.Rollback()
+			b.ticks, b.Records = nil, b.Records[:len(b.Records)-1]
 			b.tick(c.source, at(c.tick))
 		}
-		b.commit()
+		b.Commit()
 		if i%3 == 0 {
-			b.restart()
+			b.Restart()
 		}
 		if c.told == 0 && len(b.ticks) > 0 || c.told > 0 && (len(b.ticks) != 1 || !b.ticks[0].Equal(at(c.told))) {
 			t.Errorf("tick %d: told %v, want %d s", i, b.ticks, c.told)
@@ -224,16 +224,16 @@ func TestForget(t *testing.T) {
 		case 10: // keeps the page, and not the left side in the log
 			b.minutes(left.worn(0, final, "o")...)
 		case 18:
-			b.restart()
+			b.Restart()
 		case 19:
 			b.sides(right.quarter(0, 1, final))
 			b.minutes(right.worn(0, final, allWorn)...)
 			b.said("after 19 days", "l~r 1 final")
 		case 25:
-			b.first = 1 // the log has let go
-			b.restart()
+			b.First = 1 // the log has let go
+			b.Restart()
 			b.sides(right.quarter(0, 2, corrected))
-			if b.said("the left side is gone"); b.op.(*operator).time.marks.Floor == 0 {
+			if b.said("the left side is gone"); b.Op.(*operator).time.marks.Floor == 0 {
 				t.Error("and it was not known")
 			}
 			b.minutes(right.worn(0, final, "oooo")...)
@@ -242,15 +242,15 @@ func TestForget(t *testing.T) {
 			b.sides(left.quarter(1, 1, final), right.quarter(1, 1, final))
 			b.said("what is new is read", "l~r 1 final")
 		}
-		b.commit()
-		if day == 25 && len(b.op.(*operator).people) != 1 {
+		b.Commit()
+		if day == 25 && len(b.Op.(*operator).people) != 1 {
 			t.Error("the page is gone")
 		}
 	}
-	if n := len(b.op.(*operator).people); n != 0 {
+	if n := len(b.Op.(*operator).people); n != 0 {
 		t.Errorf("%d participants", n)
 	}
-	for key := range b.state {
+	for key := range b.State {
 		if key[0] == kindPage {
 			t.Errorf("the changelog still holds %q", key)
 		}

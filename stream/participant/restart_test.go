@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/wearstream/wearstream/stream"
+	"github.com/wearstream/wearstream/stream/internal/logtest"
 	"github.com/wearstream/wearstream/stream/kafka"
 	"github.com/wearstream/wearstream/stream/processor"
 	"github.com/wearstream/wearstream/stream/wire"
@@ -58,7 +59,7 @@ func TestRestarts(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- run(ctx) }()
-		for _, rec := range plain.log[i*len(plain.log)/runs : (i+1)*len(plain.log)/runs] {
+		for _, rec := range plain.Records[i*len(plain.Records)/runs : (i+1)*len(plain.Records)/runs] {
 			out := &kgo.Record{Topic: rec.Topic, Partition: rec.Partition, Value: rec.Value}
 			for _, h := range rec.Headers {
 				out.Headers = append(out.Headers, kgo.RecordHeader(h))
@@ -78,7 +79,7 @@ func TestRestarts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("%d rows of %d records", len(want), len(plain.log))
+	t.Logf("%d rows of %d records", len(want), len(plain.Records))
 }
 
 // collect reads the rows of the participants topic once there are so many.
@@ -89,7 +90,7 @@ func collect(t *testing.T, log kafka.Config, n int) []row {
 	}
 	defer reader.Close()
 	at := reader.Partition(wire.TopicName("main", wire.TopicParticipants), wire.PartitionOf("S1", wire.ParticipantsPartitions))
-	read := &bench{t: t}
+	read := &bench{Log: logtest.Log{T: t}}
 	ticked := false
 	for end, from := time.Now().Add(30*time.Second), int64(0); len(read.rows) < n || !ticked; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {

@@ -1,7 +1,6 @@
 package participant_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"github.com/wearstream/wearstream/features/pair"
 	"github.com/wearstream/wearstream/stream"
 	"github.com/wearstream/wearstream/stream/batch"
+	"github.com/wearstream/wearstream/stream/internal/logtest"
 	"github.com/wearstream/wearstream/stream/participant"
 	"github.com/wearstream/wearstream/stream/recording"
 	"github.com/wearstream/wearstream/stream/window"
@@ -134,21 +134,23 @@ func sidesOf(t testing.TB, in batch.Input) (rows []wire.SideRow) {
 	return rows
 }
 
-// feed is a log of features, and what comes of it.
+// feed is a log of features, the operator behind it, and what comes of it.
 type feed struct {
-	t    testing.TB
-	log  []stream.Record
+	logtest.Log
 	recs []arrow.Record
-	done int // records that were taken
+	done int // records that were applied
 }
 
-func (f *feed) Read(_ context.Context, offsets []int64, yield func(stream.Record) error) error {
-	for _, at := range offsets {
-		if err := yield(f.log[at]); err != nil {
-			return err
+// settle applies what is new in the log in one transaction, and answers what comes of it.
+func (f *feed) settle() []arrow.Record {
+	said := len(f.recs)
+	for ; f.done < len(f.Records); f.done++ {
+		if err := f.Op.Apply(f.T.Context(), f.Records[f.done], f); err != nil {
+			f.T.Fatal(err)
 		}
 	}
-	return nil
+	f.Commit()
+	return f.recs[said:]
 }
 
 func (f *feed) Emit(_ string, _ int32, _, value []byte, headers ...stream.Header) {
@@ -158,18 +160,36 @@ func (f *feed) Emit(_ string, _ int32, _, value []byte, headers ...stream.Header
 	}
 	recs, err := wire.DecodeRows(value)
 	if err != nil {
-		f.t.Fatal(err)
+		f.T.Fatal(err)
 	}
 	f.recs = append(f.recs, recs...)
 }
 
 func (f *feed) record(schema string, value []byte, err error) {
-	f.t.Helper()
+	f.T.Helper()
 	if err != nil {
-		f.t.Fatal(err)
+		f.T.Fatal(err)
 	}
-	f.log = append(f.log, stream.Record{Offset: int64(len(f.log)), Value: value, Headers: []stream.Header{
+	f.Put(stream.Record{Value: value, Headers: []stream.Header{
 		{Key: wire.HeaderKind, Value: []byte(wire.KindRows)}, {Key: wire.HeaderSchema, Value: []byte(schema)}}})
+}
+
+// batchOf makes rows of the recordings of a pair of wrists.
+func batchOf(t *testing.T, name string) ([]batch.Input, *kept) {
+	paths := shared(t, "oracle/inputs/"+name+"_left.csv.gz", "oracle/inputs/"+name+"_right.csv.gz")
+	inputs := []batch.Input{
+		{Path: paths[0], Sensor: "l", Study: "ST01", Participant: "P-1", Side: "left"},
+		{Path: paths[1], Sensor: "r", Study: "ST01", Participant: "P-1", Side: "right"},
+	}
+	made := &kept{recs: map[batch.Table][]arrow.Record{}}
+	b, err := batch.New(batch.Config{}, made, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Run(t.Context(), inputs); err != nil {
+		t.Fatal(err)
+	}
+	return inputs, made
 }
 
 // TestSameAsBatch: of the same recordings every pair is, byte for byte, the one that a
@@ -177,22 +197,12 @@ func (f *feed) record(schema string, value []byte, err error) {
 func TestSameAsBatch(t *testing.T) {
 	for _, name := range []string{"pairP", "pairP_lag3s"} {
 		t.Run(name, func(t *testing.T) {
-			paths := shared(t, "oracle/inputs/"+name+"_left.csv.gz", "oracle/inputs/"+name+"_right.csv.gz")
-			inputs := []batch.Input{
-				{Path: paths[0], Sensor: "l", Study: "ST01", Participant: "P-1", Side: "left"},
-				{Path: paths[1], Sensor: "r", Study: "ST01", Participant: "P-1", Side: "right"},
-			}
-			made := &kept{recs: map[batch.Table][]arrow.Record{}}
-			b, err := batch.New(batch.Config{}, made, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := b.Run(t.Context(), inputs); err != nil {
-				t.Fatal(err)
-			}
+			inputs, made := batchOf(t, name)
 			want := lines(made.recs[batch.Pairs])
 
-			f := &feed{t: t}
+			f := &feed{}
+			f.Log = logtest.Log{T: t, Out: f, New: participant.New(participant.Config{Cell: "main", Sources: 1}, prometheus.NewRegistry())}
+			f.Restart()
 			for _, rec := range made.recs[batch.Wear] {
 				value, err := wire.EncodeRows(rec)
 				f.record(wire.RowsWear, value, err)
@@ -205,18 +215,7 @@ func TestSameAsBatch(t *testing.T) {
 				value, err := sides.Encode()
 				f.record(wire.RowsSides, value, err)
 			}
-			op, err := participant.New(participant.Config{Cell: "main", Sources: 1}, prometheus.NewRegistry())(0, nil, f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, r := range f.log {
-				if err := op.Apply(t.Context(), r, f); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := op.Flush(f); err != nil {
-				t.Fatal(err)
-			}
+			f.settle()
 			if got := lines(f.recs); !slices.Equal(got, want) || len(got) == 0 {
 				t.Errorf("%d pairs:\n%q\nwant %d:\n%q", len(got), got, len(want), want)
 			}
