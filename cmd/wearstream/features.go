@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,7 +27,7 @@ type featuresCmd struct {
 	Set         []string `name:"set" default:"core.v1" help:"Feature sets."`
 	Wear        []string `name:"wear" default:"device,detach,ggir2023,actipy" help:"Algorithms of wear, the one that decides first in front: accelthreshold, actipy, choi (of activity counts: with --set ref.v1), cta, detach, device, ggir2013, ggir2023."`
 	Calibrate   string   `name:"calibrate" default:"record" enum:"off,record,apply" help:"Of recordings of 72 h or more: record says what calibration their still moments ask for (windows on the UTC grid only); apply corrects by it all that is computed, from the first sample on, and rows name it in cal_id; off."`
-	Origin      string   `name:"origin" default:"grid" enum:"grid,first-sample" help:"Windows begin on the UTC grid, or are counted from the first sample, to compare with tools that do: grid or first-sample."`
+	Origin      string   `name:"origin" default:"grid" enum:"grid,first-sample" help:"Windows begin on the UTC grid, or are counted from the first sample, to compare with tools that do (wrists do not pair then): grid or first-sample."`
 	Left        []string `name:"left" type:"path" placeholder:"FILE" help:"Recording of a left wrist."`
 	Right       []string `name:"right" type:"path" placeholder:"FILE" help:"Recording of a right wrist."`
 	Manifest    string   `name:"manifest" type:"path" placeholder:"FILE" help:"CSV with the columns file and any of sensor, study, participant, side, dominant, serial (of the assigned device)."`
@@ -41,7 +42,7 @@ type featuresCmd struct {
 
 func (featuresCmd) Help() string {
 	return "It needs no service. DIR/features/v1/window=60s/study=.../date=.../*.parquet has the columns that `wearstream up` stores, DIR/wear/v1/study=.../date=.../*.parquet\n" +
-		"of each minute whether the device was worn; a second run of a recording replaces what the first wrote.\n" +
+		"of each minute whether the device was worn; a run replaces all that earlier ones wrote of its recordings, pairs too.\n" +
 		"Left and right of one study and participant, or one left and one right of nobody, pair where they overlap: DIR/pairs/v1/study=.../date=.../*.parquet, and what\n" +
 		"says that devices are mislabelled, for a person to confirm. Side: --left, --right, the manifest, or left, right, L or R as a word of the file's name.\n" +
 		"Exit status 0 with a warning: a file is damaged, and what could be read is done. 1: nothing of a file could be read; the others are done.\n\n" +
@@ -83,8 +84,9 @@ func (c *featuresCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	defer store.Close()
+	to := featureStore{store}
 	bar := newBar(e, "features")
-	b, err := batch.New(cfg, featureStore{store}, func(p batch.Progress) {
+	b, err := batch.New(cfg, to, func(p batch.Progress) {
 		bar.show(p.Samples, p.SamplesOf, "%d of %d files done", p.FilesDone, p.Files)
 	})
 	if err != nil {
@@ -95,6 +97,9 @@ func (c *featuresCmd) Run(ctx context.Context, e *env) error {
 	bar.done()
 	if reports == nil {
 		return usage(err)
+	}
+	if err == nil {
+		err = to.sweep(reports)
 	}
 	return errors.Join(err, c.pages(reports), c.tell(e, reports, time.Since(began)))
 }
@@ -113,36 +118,68 @@ func (c *featuresCmd) pages(reports []batch.Report) error {
 		if err := page.Write(&b, &reports[i]); err != nil {
 			return err
 		}
-		name := filepath.Join(dir, strings.ReplaceAll(reports[i].Sensor, "/", "-"))
+		name := filepath.Join(dir, strings.ReplaceAll(reports[i].Sensor, "/", "~")) // which no name has
 		if err := os.WriteFile(name+".html", b.Bytes(), 0o644); err != nil {
 			return err
 		}
-		if r := reports[i].Calibrate; r != nil {
-			text, err := json.MarshalIndent(r, "", " ")
-			if err == nil {
-				err = os.WriteFile(name+".calibration.json", append(text, '\n'), 0o644)
-			}
-			if err != nil {
-				return fmt.Errorf("write calibration of %s: %w", reports[i].Sensor, err)
-			}
+		if err := writeCalibration(name+".calibration.json", reports[i].Calibrate); err != nil {
+			return fmt.Errorf("write calibration of %s: %w", reports[i].Sensor, err)
 		}
 	}
 	return nil
+}
+
+// writeCalibration writes a record; without one, that of an earlier run goes.
+func writeCalibration(name string, r *calibrate.Record) error {
+	if r == nil {
+		if err := os.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	text, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(name, append(text, '\n'), 0o644)
 }
 
 // featureStore is the folder as the place to store to.
 type featureStore struct{ *object.Recordings }
 
 func (r featureStore) Begin(table batch.Table, set string, of ...batch.Input) (batch.Recording, error) {
-	var sources, names []string
-	for _, in := range of {
-		source, err := filepath.Abs(in.Path)
+	sources, err := sourcesOf(of)
+	if err != nil {
+		return nil, err
+	}
+	return r.Recordings.Begin(string(table), set, sources...)
+}
+
+// sweep leaves of what earlier runs made of the recordings nothing but what this one made.
+func (r featureStore) sweep(reports []batch.Report) error {
+	var done []batch.Input
+	for i := range reports {
+		if reports[i].Err == nil {
+			done = append(done, reports[i].Input)
+		}
+	}
+	sources, err := sourcesOf(done)
+	if err != nil {
+		return err
+	}
+	return r.Sweep(sources...)
+}
+
+func sourcesOf(inputs []batch.Input) ([]object.Source, error) {
+	var sources []object.Source
+	for _, in := range inputs {
+		path, err := filepath.Abs(in.Path)
 		if err != nil {
 			return nil, err
 		}
-		sources, names = append(sources, source), append(names, in.Sensor)
+		sources = append(sources, object.Source{Name: in.Sensor, Path: path})
 	}
-	return r.Recordings.Begin(string(table), set, strings.Join(sources, ", "), names...)
+	return sources, nil
 }
 
 // featuresResult is what --json prints.
@@ -192,7 +229,7 @@ func (c *featuresCmd) tell(e *env, reports []batch.Report, took time.Duration) e
 		}
 		if rec := r.Recording; rec != nil {
 			one.Device, one.Serial = rec.Device.Model, rec.Device.Serial
-			one.Format, one.Samples, one.First, one.Last, one.RateHz = rec.Format, rec.Samples, &rec.First, &rec.Last, float64(rec.RateMHz)/1000
+			one.Format, one.Samples, one.First, one.Last, one.RateHz = rec.Format, rec.Samples, &rec.Earliest, &rec.Latest, float64(rec.RateMHz)/1000
 		}
 		if r.Err != nil {
 			res.Failed++
@@ -222,7 +259,7 @@ func (c *featuresCmd) tell(e *env, reports []batch.Report, took time.Duration) e
 			len(reports)-res.Failed, len(reports), len(res.Pairs)-unpaired, res.Hours, samples, res.Elapsed, res.Hours/max(res.Elapsed, 1e-3), res.PeakRSS>>20, c.Out)
 	}
 	if res.Failed > 0 {
-		return fmt.Errorf("%d of %d recordings could not be read", res.Failed, len(reports))
+		return fmt.Errorf("%d of %d recordings failed", res.Failed, len(reports))
 	}
 	if unpaired > 0 {
 		return fmt.Errorf("%d of %d pairs could not be stored", unpaired, len(res.Pairs))

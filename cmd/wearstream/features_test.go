@@ -90,7 +90,7 @@ func TestFeatures(t *testing.T) {
 		code int
 		says string
 	}{
-		{[]string{file("nowhere.csv"), file("w2.csv.gz")}, exitFailed, "1 of 2 recordings could not be read"},
+		{[]string{file("nowhere.csv"), file("w2.csv.gz")}, exitFailed, "1 of 2 recordings failed"},
 		{[]string{"--set", "core.v9", file("w2.csv.gz")}, exitUsage, "ref.v1"},
 		{[]string{"--start", "2026-03-01", file("w2.csv.gz")}, exitUsage, "zone"},
 		{[]string{"--wear", "watch", file("w2.csv.gz")}, exitUsage, "--wear"},

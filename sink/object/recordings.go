@@ -9,7 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"syscall"
+	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/memory"
@@ -22,60 +22,70 @@ import (
 // made the rows. What they say of their cut is the recording, as log, the file that it
 // was read from, as topic, and the numbers of its rows.
 //
-// Begin, and Write of different recordings, may be called concurrently.
+// Begin, and Write of different recordings, may be called concurrently, and several
+// processes may write different recordings to one folder.
 type Recordings struct {
 	dir, build string
+	temp       string // folder of this run's files that are not committed
+
+	mu   sync.Mutex
+	made map[string]bool // files that were committed
 }
 
 // OpenRecordings makes the folder where it is not there.
 func OpenRecordings(dir, build string) (*Recordings, error) {
-	if err := os.MkdirAll(filepath.Join(dir, tempDir), 0o755); err != nil {
+	err := os.MkdirAll(dir, 0o755)
+	temp := ""
+	if err == nil {
+		temp, err = os.MkdirTemp(dir, tempDir+"-*")
+	}
+	if err != nil {
 		return nil, fmt.Errorf("open folder of features: %w", err)
 	}
-	return &Recordings{dir, build}, nil
+	return &Recordings{dir: dir, build: build, temp: temp, made: map[string]bool{}}, nil
 }
 
 // Close removes what is only needed while files are written. What a killed run left
-// behind stays in it until the folder .tmp is removed.
-func (r *Recordings) Close() error {
-	err := os.Remove(filepath.Join(r.dir, tempDir))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTEMPTY) {
-		return nil
-	}
-	return err
-}
+// behind stays until its folder .tmp-... is removed.
+func (r *Recordings) Close() error { return os.RemoveAll(r.temp) }
 
 // Recording is one, or a pair, that is being written. Nothing of it is seen before Commit.
 type Recording struct {
 	*Recordings
 	table
-	recordings string // their names
+	recordings string // their names, escaped
 	set        string
 	source     string
-	temp       string   // folder
+	temp       string   // folder of its files
 	keys       []string // of the files in it
 	rows       int64
 	writes     int
 }
 
+// Source is a recording: its name, and the file that it was read from.
+type Source struct{ Name, Path string }
+
 // Begin starts with the rows of a table (features, wear, pairs) that are of recordings,
-// by a set. source is what they were read from: rows of another source take no place of
-// these.
-func (r *Recordings) Begin(name, set, source string, names ...string) (*Recording, error) {
-	t, known := tableBy(func(t table) bool { return t.name == name })
-	if !known {
-		return nil, fmt.Errorf("begin %s of %s: there is no such table", name, strings.Join(names, ", "))
+// by a set. Rows that were read from other files take no place of these.
+func (r *Recordings) Begin(name, set string, of ...Source) (*Recording, error) {
+	var names, paths []string
+	for _, s := range of {
+		names, paths = append(names, escape(s.Name)), append(paths, s.Path)
 	}
-	temp, err := os.MkdirTemp(filepath.Join(r.dir, tempDir), "rows-*")
-	if err != nil {
-		return nil, fmt.Errorf("begin %s of %s: %w", name, strings.Join(names, ", "), err)
+	w := &Recording{Recordings: r, recordings: strings.Join(names, between), set: set, source: strings.Join(paths, ", ")}
+	var known bool
+	if w.table, known = tableBy(func(t table) bool { return t.name == name }); !known {
+		return nil, fmt.Errorf("begin %s of %s: there is no such table", name, w.recordings)
 	}
-	escaped := make([]string, len(names))
-	for i := range names {
-		escaped[i] = escape(names[i])
+	var err error
+	if w.temp, err = os.MkdirTemp(r.temp, "rows-*"); err != nil {
+		return nil, fmt.Errorf("begin %s of %s: %w", name, w.recordings, err)
 	}
-	return &Recording{Recordings: r, table: t, recordings: strings.Join(escaped, "~"), set: set, source: source, temp: temp}, nil
+	return w, nil
 }
+
+// between stands between two names; none has it.
+const between = "~"
 
 // Write stores rows.
 func (r *Recording) Write(collected []arrow.Record) error {
@@ -140,6 +150,7 @@ func (r *Recording) Commit() error {
 			err = os.Rename(filepath.Join(r.temp, fmt.Sprint(i)), to)
 		}
 		delete(old, to)
+		r.keep(to)
 	}
 	for name := range old {
 		if err == nil {
@@ -150,6 +161,13 @@ func (r *Recording) Commit() error {
 		return fmt.Errorf("store %s of %s: %w", r.table.name, r.recordings, err)
 	}
 	return nil
+}
+
+// keep notes a file that was committed.
+func (r *Recordings) keep(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.made[name] = true
 }
 
 // mine is an error where a file holds rows of another source. One that cannot be read

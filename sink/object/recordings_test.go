@@ -55,7 +55,7 @@ func TestRecordings(t *testing.T) {
 	midnight := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 	write := func(name, set string, writes ...[]arrow.Record) *Recording {
 		t.Helper()
-		r, err := store.Begin("features", set, "/data/"+name+".csv", name)
+		r, err := store.Begin("features", set, Source{name, "/data/" + name + ".csv"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +108,7 @@ func TestRecordings(t *testing.T) {
 	if got, want := fives(), first[1:]; !slices.Equal(got, slices.Delete(slices.Clone(want), 1, 2)) {
 		t.Errorf("after the second run %q", got)
 	}
-	other, err := store.Begin("features", "core.v1", "/elsewhere/w1.csv", "w1")
+	other, err := store.Begin("features", "core.v1", Source{"w1", "/elsewhere/w1.csv"})
 	if err != nil {
 		t.Fatal(err)
 	}

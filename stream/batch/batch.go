@@ -21,7 +21,7 @@ type Config struct {
 	Wear      []string          // algorithms of wear by precedence; default: wear.DefaultOrder
 	Calibrate bool              // say what calibration recordings ask for; on the grid only
 	Apply     bool              // calibrate those that ask for an accepted one, from their first sample on
-	FromFirst bool              // windows are counted from the first sample instead of 1970
+	FromFirst bool              // windows are counted from the first sample instead of 1970; nothing pairs then
 	Reader    recording.Options // how files are read
 	Workers   int               // default: one per processor
 }
@@ -110,6 +110,9 @@ func (b *Batch) Run(ctx context.Context, inputs []Input) ([]Report, error) {
 		workers.Go(newWorker(b.cfg).run(b.jobs))
 	}
 	reports, people := make([]Report, len(inputs)), people(inputs)
+	if b.cfg.FromFirst { // each has windows of its own
+		clear(people)
+	}
 	next := make(chan int)
 	for range min(b.cfg.Workers, len(inputs)) {
 		files.Go(func() {
@@ -137,7 +140,7 @@ func checkNames(inputs []Input) error {
 	seen := map[string]string{}
 	for _, in := range inputs {
 		if !wire.ValidSensor(in.Sensor) {
-			errs = append(errs, fmt.Errorf("%s: %q is no name of a sensor, which is 1 to %d of A-Z a-z 0-9 . _ : -", in.Path, in.Sensor, wire.MaxName))
+			errs = append(errs, fmt.Errorf("%s: %q is no name of a sensor, which is 1 to %d of A-Z a-z 0-9 . _ : -: give it one in a manifest (column sensor)", in.Path, in.Sensor, wire.MaxName))
 		}
 		if other, twice := seen[in.Sensor]; twice {
 			errs = append(errs, fmt.Errorf("%s and %s are both called %q: give them names in a manifest (column sensor)", other, in.Path, in.Sensor))

@@ -23,7 +23,7 @@ import (
 type folder struct{ *object.Recordings }
 
 func (f folder) Begin(table Table, set string, of ...Input) (Recording, error) {
-	return f.Recordings.Begin(string(table), set, "bench", of[0].Sensor)
+	return f.Recordings.Begin(string(table), set, object.Source{Name: of[0].Sensor, Path: "bench"})
 }
 
 func newFolder(b *testing.B) folder {

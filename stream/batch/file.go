@@ -44,7 +44,7 @@ func (b *Batch) file(ctx context.Context, in Input, paired bool) (rep Report, _ 
 		return rep, nil
 	}
 	r = rep.Recording
-	return rep, &wrist{Input: in, first: r.First.UnixNano(), last: r.Last.UnixNano(), sides: f.wear.sides}
+	return rep, &wrist{Input: in, first: r.Earliest.UnixNano(), last: r.Latest.UnixNano(), sides: f.wear.sides}
 }
 
 // all computes a recording, which may turn out to be another one.
@@ -86,7 +86,7 @@ func (f *file) all(ctx context.Context, r *recording.Recording, rep *Report) err
 // of it was read, may be.
 func (f *file) long() bool {
 	r := f.recording.Whole()
-	return r == nil || r.Last.Sub(r.First) >= calibrate.Default.MinSpan
+	return r == nil || r.Latest.Sub(r.Earliest) >= calibrate.Default.MinSpan
 }
 
 // expect tells progress how many samples there are to be, as far as is known.
@@ -107,7 +107,7 @@ func (f *file) report(rep *Report) {
 		rep.Calibrate = cmp.Or(rep.Calibrate, f.wear.attempt)
 	}
 	rep.Minutes, rep.Wear, rep.Gaps = f.minutes, f.wear.stretches, f.time.gaps()
-	rep.MeasuredHz = float64(f.time.samples) / f.time.took
+	rep.MeasuredHz, rep.Repeats, rep.Missing = f.time.rate(), f.repeats, f.time.samples-f.told-f.repeats
 }
 
 // file is a recording that is being computed.
@@ -127,6 +127,7 @@ type file struct {
 	minutes        []Minute
 	wear           *wearing
 	rows           []int64 // by set
+	repeats        int64   // samples at a time that another one has
 	told, expected int64   // samples that progress knows of
 }
 
@@ -172,6 +173,7 @@ func (f *file) parts(ctx context.Context, yield func(part) error) error {
 func (f *file) compute(ctx context.Context, s *slide) (err error) {
 	f.advance(func(p *Progress) { p.Samples -= f.told })
 	f.time, f.minutes, f.rows, f.told = timeline{}, nil, make([]int64, len(f.cfg.Sets)), 0
+	f.repeats = 0
 	if f.wear, err = newWearing(f, s.order()); err != nil {
 		return err
 	}
@@ -302,6 +304,7 @@ func (f *file) write(queue <-chan *job) (err error) {
 // take stores what a block became.
 func (f *file) take(j *job, res *result, outputs []*output) error {
 	f.told += res.samples
+	f.repeats += res.repeats
 	f.advance(func(p *Progress) { p.Samples += res.samples })
 	f.expect()
 	f.minutes = append(f.minutes, res.minutes...)

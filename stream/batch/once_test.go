@@ -185,7 +185,7 @@ func facts(r batch.Report) []any {
 		all = append(all, *r.Calibrate)
 	}
 	if r := r.Recording; r != nil {
-		all = append(all, r.Samples, r.First, r.Last, r.RateMHz, r.LSBPerG, r.RangeMG, r.BatteryMV, r.Damage)
+		all = append(all, r.Samples, r.First, r.Latest, r.RateMHz, r.LSBPerG, r.RangeMG, r.BatteryMV, r.Damage)
 	}
 	return all
 }

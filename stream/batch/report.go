@@ -9,6 +9,7 @@ import (
 	"github.com/wearstream/wearstream/features/pair"
 	"github.com/wearstream/wearstream/stream/recording"
 	"github.com/wearstream/wearstream/stream/window"
+	"github.com/wearstream/wearstream/stream/wire"
 )
 
 // Minute is what a page shows of one. NaN: not known.
@@ -29,7 +30,9 @@ type Report struct {
 	Recording  *recording.Recording // nil: it failed before all of it was read
 	Rows       map[string]int64     // by set; of wear too
 	Algos      []string
-	MeasuredHz float64 // samples over the time that batches say they took
+	MeasuredHz float64 // of samples that follow each other; 0: none do
+	Missing    int64   // samples of exactly (0, 0, 0), which stands for none
+	Repeats    int64   // samples at a time that another one has
 	Gaps       []Gap   // inside the recording
 	Back       bool    // its clock was set back
 	Minutes    []Minute
@@ -53,7 +56,9 @@ type timeline struct {
 	half    int64
 	seen    int64
 	samples int64
-	took    float64 // seconds
+
+	from, to, n int64   // the first and the last sample of a stretch without a gap, and how many
+	steps, took float64 // from sample to sample within the stretches before, and their seconds
 }
 
 func (t *timeline) add(p part) {
@@ -64,9 +69,32 @@ func (t *timeline) add(p part) {
 	t.seen = max(t.seen, p.End())
 	limit := 1_500_000_000_000 / int64(p.Nominal()) // what a sample stands for at most
 	t.half = limit / 3
-	t.held.Add(uint64(p.SampleTime(0)), uint64(p.SampleTime(int(p.N)-1)+limit))
+	first, last := p.SampleTime(0), p.SampleTime(int(p.N)-1)
+	t.held.Add(uint64(first), uint64(last+limit))
 	t.samples += int64(p.N)
-	t.took += float64(p.N) * 1000 / float64(p.RateMHz)
+	if step := first - t.to; t.n == 0 || step <= 0 || step > limit {
+		t.cut()
+		t.from = first
+	}
+	t.to, t.n = last, t.n+int64(p.N)
+}
+
+// cut ends a stretch.
+func (t *timeline) cut() {
+	if t.n > 1 {
+		t.steps += float64(t.n - 1)
+		t.took += float64(t.to-t.from) / 1e9
+	}
+	t.n = 0
+}
+
+// rate is that of the samples within stretches without a gap, Hz; 0: none has two.
+func (t *timeline) rate() float64 {
+	t.cut()
+	if t.took == 0 {
+		return 0
+	}
+	return t.steps / t.took
 }
 
 // gaps are those between the first and the last sample.
@@ -90,7 +118,10 @@ func (r *Report) Warning() string {
 		}
 	}
 	if r.Back {
-		w = append(w, "its clock was set back; of samples at one time the first counts")
+		w = append(w, fmt.Sprintf("its clock was set back: of samples at one time the first counts (%d do not), windows of times that were recorded twice have flag %d", r.Repeats, wire.FlagClock))
+	}
+	if r.Missing > 0 {
+		w = append(w, fmt.Sprintf("%d samples are exactly 0, 0, 0 and count as missing", r.Missing))
 	}
 	return strings.Join(w, "; ")
 }

@@ -55,6 +55,7 @@ type result struct {
 	side     *pair.Side     // for pairing; nil: it does not pair, or has no samples
 	still    []calibrate.Still
 	samples  int64
+	repeats  int64 // samples at a time that another one has
 }
 
 // counted says how many activity counts a minute has.
@@ -166,6 +167,7 @@ func (w *worker) window(j *job, s *window.Summed, out *result) {
 		}
 	case features.EpochLength:
 		out.samples += int64(s.N)
+		out.repeats += int64(s.Dup)
 	}
 	w.sums = append(w.sums, *s)
 }

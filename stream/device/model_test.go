@@ -278,7 +278,7 @@ func (m *model) row(k window.Key, entries []*entry) (row, bool) {
 	samples := samplesOf(k, entries)
 	readings := map[int64]int32{}
 	r := row{length: int(k.Length / time.Second), start: time.Unix(0, k.Start).UTC()}
-	var last *wire.SampleBatch
+	var before []*wire.SampleBatch
 	for _, e := range entries {
 		b := e.raw.SampleBatch
 		inside := false
@@ -296,10 +296,12 @@ func (m *model) row(k window.Key, entries []*entry) (row, bool) {
 			if b.RateMHz*100 > b.Nominal()*102 || b.RateMHz*100 < b.Nominal()*98 {
 				r.flags |= wire.FlagRateOff
 			}
-			if last != nil && last.Boot == b.Boot && last.Seq+1 == b.Seq && last.End()-b.SampleTime(0) > 1_500_000_000_000/int64(last.Nominal()) {
-				r.flags |= wire.FlagClock
+			for _, a := range before {
+				if a.Boot == b.Boot && a.End()-b.SampleTime(0) > 1_500_000_000_000/int64(before[len(before)-1].Nominal()) {
+					r.flags |= wire.FlagClock
+				}
 			}
-			last = b
+			before = append(before, b)
 		}
 	}
 	if r.n = uint32(len(samples)); r.n == 0 {

@@ -189,7 +189,7 @@ func refusal(err error) string { return err.Error()[strings.Index(err.Error(), "
 
 // tell is all that a recording says, and its batches.
 func tell(r *Recording, digest string) string {
-	return fmt.Sprint(r.Format, ", ", r.Samples, " from ", r.First.UnixNano(), " to ", r.Last.UnixNano(), ", ", r.RateMHz, " mHz, 1/", r.LSBPerG, " g, range ", r.RangeMG,
+	return fmt.Sprint(r.Format, ", ", r.Samples, " from ", r.Earliest.UnixNano(), " to ", r.Latest.UnixNano(), ", ", r.RateMHz, " mHz, 1/", r.LSBPerG, " g, range ", r.RangeMG,
 		", tolerance ", r.tol, ", readings ", r.TempEvery, ", damage ", r.Damage, ", ", digest[:32])
 }
 

@@ -60,22 +60,24 @@ var (
 
 // Recording is a file that was looked through: what it holds is known, and Batches
 // reads it again. It keeps no file open and may be used concurrently. Where Begin
-// answered it, what it says of the length (Samples, Last), BatteryMV and Damage is of
-// the beginning alone.
+// answered it, what it says of the length (Samples, Earliest, Latest), BatteryMV and
+// Damage is of the beginning alone.
 type Recording struct {
-	Path        string
-	Format      string // as "canonical CSV"
-	Device      Device
-	Notes       []string // what a reader should know of how the file was read
-	Samples     int64
-	First, Last time.Time // of the samples, as shifted by Options.Start
-	RateMHz     uint32    // nominal
-	Encoding    wire.Encoding
-	LSBPerG     uint32 // 0: micro-g
-	RangeMG     uint32 // 0: unknown
-	TempEvery   int    // canonical CSV
-	BatteryMV   [2]int // first and last told, millivolts; 0: not told
-	Damage      Damage
+	Path      string
+	Format    string // as "canonical CSV"
+	Device    Device
+	Notes     []string // what a reader should know of how the file was read
+	Samples   int64
+	First     time.Time // of the first sample in the file, as shifted by Options.Start
+	Earliest  time.Time // sample; another one than the first where the clock was set back
+	Latest    time.Time // sample
+	RateMHz   uint32    // nominal
+	Encoding  wire.Encoding
+	LSBPerG   uint32 // 0: micro-g
+	RangeMG   uint32 // 0: unknown
+	TempEvery int    // canonical CSV
+	BatteryMV [2]int // first and last told, millivolts; 0: not told
+	Damage    Damage
 
 	src     source
 	shift   int64  // ns

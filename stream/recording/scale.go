@@ -1,6 +1,9 @@
 package recording
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // scales are the counts per g that a CSV is tried with. Each is twice the one
 // before, so what fits one fits all that follow, but for 16 bits.
@@ -44,10 +47,11 @@ func divEven(a, b int64) int64 {
 // to take, and, unless all their values are known to fit the scale, to fit.
 type survey struct {
 	n           int64
-	first, last int64
-	low, high   int32 // of the values, micro-g
-	places      int   // most digits after the point of a time
-	scale       int   // index into scales of the coarsest that fits so far
+	first, last int64    // in the order of the file
+	span        [2]int64 // earliest and latest
+	low, high   int32    // of the values, micro-g
+	places      int      // most digits after the point of a time
+	scale       int      // index into scales of the coarsest that fits so far
 	spacings    []int64
 	rate        uint32 // nominal, mHz, where it is known already
 	fixed       uint32 // scale asked for
@@ -83,6 +87,7 @@ func (s *survey) take(r *rows) {
 	last := s.last
 	if s.n == 0 {
 		s.first, last = r.t[0], r.t[0]
+		s.span = [2]int64{last, last}
 	}
 	for i, t := range r.t {
 		if s.rate != 0 || len(s.spacings) == maxSpacings {
@@ -95,6 +100,7 @@ func (s *survey) take(r *rows) {
 	}
 	s.n += int64(len(r.t))
 	s.last = r.t[len(r.t)-1]
+	s.span = [2]int64{min(s.span[0], slices.Min(r.t)), max(s.span[1], slices.Max(r.t))}
 	low, high := s.low, s.high
 	for _, v := range r.xyz {
 		low, high = min(low, v), max(high, v)

@@ -47,11 +47,15 @@ func conclude(path string, src source, o Options, s *survey, damage Damage) (*Re
 	}
 	if o.Start != nil {
 		r.shift = o.Start.UnixNano() - s.first
-		if end := o.Start.Add(time.Duration(s.last - s.first)); end.After(maxTime) {
-			return nil, fmt.Errorf("--start: the recording would end in %d", end.Year())
-		}
 	}
-	r.First, r.Last = time.Unix(0, s.first+r.shift).UTC(), time.Unix(0, s.last+r.shift).UTC()
+	at := func(t int64) time.Time { return time.Unix(0, t+r.shift).UTC() }
+	r.First, r.Earliest, r.Latest = at(s.first), at(s.span[0]), at(s.span[1])
+	if o.Start != nil && r.Earliest.Before(minTime) {
+		return nil, fmt.Errorf("--start: the recording, whose clock was set back, would begin in %d", r.Earliest.Year())
+	}
+	if o.Start != nil && r.Latest.After(maxTime) {
+		return nil, fmt.Errorf("--start: the recording would end in %d", r.Latest.Year())
+	}
 	r.size = perBatch(o.BatchLength, r.RateMHz)
 	return r, nil
 }

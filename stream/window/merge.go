@@ -18,7 +18,7 @@ type Content struct {
 	Dup      uint32 // samples at a time that another sample of a lower name has
 	Clip     uint32 // samples at the end of the device's range on any axis
 	RateOff  bool   // a batch's rate is more than 2 % off its configured rate
-	Jump     bool   // the device's clock was set between two batches that follow each other
+	Jump     bool   // the device's clock was set within a boot
 	nominal  uint32 // the configured rate of all batches; 0: they differ
 }
 
@@ -90,6 +90,7 @@ func (m *Merger) frame(c *Content, k Key, batches []*wire.SampleBatch) {
 	r := &c.Readings
 	r.T, r.MilliC = r.T[:0], r.MilliC[:0]
 	var last *wire.SampleBatch
+	var until int64 // how far the batches of its boot go
 	for _, b := range batches {
 		takeReadings(r, k, b)
 		if from, to := inside(k, b); from == to {
@@ -97,7 +98,12 @@ func (m *Merger) frame(c *Content, k Key, batches []*wire.SampleBatch) {
 		}
 		rate, nominal := int64(b.RateMHz), int64(b.Nominal())
 		c.RateOff = c.RateOff || 50*max(rate-nominal, nominal-rate) > nominal
-		c.Jump = c.Jump || last != nil && jump(last, b)
+		if last == nil || last.Boot != b.Boot {
+			until = b.End()
+		} else {
+			c.Jump = c.Jump || until-b.SampleTime(0) > limit(last.Nominal()) || stepped(last, b)
+			until = max(until, b.End())
+		}
 		last = b
 	}
 	m.sortReadings(r)
@@ -139,16 +145,10 @@ func holdsSample(k Key, b *wire.SampleBatch) bool {
 // step below which it is not said to have jumped.
 const clockTolerance = int64(2_000_000) // microseconds
 
-// jump reports whether the clock was set between two batches: their times
-// overlap, or differ from what the device's monotonic clock says.
-func jump(a, b *wire.SampleBatch) bool {
-	if a.Boot != b.Boot || a.Seq+1 != b.Seq {
-		return false
-	}
-	if a.End()-b.SampleTime(0) > limit(a.Nominal()) {
-		return true
-	}
-	if !a.TicksUS.OK || !b.TicksUS.OK {
+// stepped reports whether the times of two batches of a boot that follow each other
+// differ from what the device's monotonic clock says.
+func stepped(a, b *wire.SampleBatch) bool {
+	if a.Seq+1 != b.Seq || !a.TicksUS.OK || !b.TicksUS.OK {
 		return false
 	}
 	step := (b.T0us - a.T0us) - int64(b.TicksUS.Value-a.TicksUS.Value)

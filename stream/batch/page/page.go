@@ -12,6 +12,8 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -34,7 +36,7 @@ const most = 40
 func Write(w io.Writer, r *batch.Report) error {
 	v := view{Report: r, Sides: cmp.Or(r.Side, "not told"), Gaps: r.Gaps[:min(len(r.Gaps), most)], More: max(len(r.Gaps)-most, 0)}
 	rec := r.Recording
-	v.Span = rec.Last.Sub(rec.First).Round(time.Second).String()
+	v.Span = rec.Latest.Sub(rec.Earliest).Round(time.Second).String()
 	v.NominalHz, v.Scale = float64(rec.RateMHz)/1000, "micro-g"
 	if rec.LSBPerG > 0 {
 		v.Scale = fmt.Sprintf("%d counts per g", rec.LSBPerG)
@@ -47,9 +49,10 @@ func Write(w io.Writer, r *batch.Report) error {
 	v.states(r.Wear)
 	v.doubts(r)
 	v.calibration(r.Calibrate, r.Calibrated)
-	v.Panels = panels(rec.First, rec.Last)
+	minutes := slices.SortedFunc(slices.Values(r.Minutes), func(a, b batch.Minute) int { return cmp.Compare(a.Start, b.Start) })
+	v.Panels = panels(rec.Earliest.UTC(), rec.Latest.UTC(), minutes)
 	for i := range v.Panels {
-		v.Panels[i].draw(&v, r.Minutes)
+		v.Panels[i].draw(&v)
 		v.Panels[i].worn(r.Wear)
 	}
 	if err := form.Execute(w, &v); err != nil {
@@ -164,11 +167,13 @@ func told(n int) string {
 // panel is a stretch of time: a UTC day, or all of a recording of less.
 type panel struct {
 	Title                 string
+	Without               int    // days before it, since the panel before
 	Activity, Temperature string // SVG path data
 	Runs, Worn            []run
 	Ticks                 []tick
 
 	from, to time.Time
+	minutes  []batch.Minute // that begin in it
 }
 
 // run is neighbouring minutes of alike coverage, or of one state of wear.
@@ -189,19 +194,28 @@ const (
 	tempHigh     = 40.
 )
 
-func panels(first, last time.Time) (all []panel) {
-	first, last = first.UTC(), last.UTC()
-	if last.Sub(first) <= 24*time.Hour {
+const day = 24 * time.Hour
+
+// panels are those of a recording that took from first to last, of the days of which it
+// has minutes.
+func panels(first, last time.Time, minutes []batch.Minute) (all []panel) {
+	if last.Sub(first) <= day {
 		from := first.Truncate(time.Hour)
 		title := first.Format(time.DateOnly)
 		if end := last.Format(time.DateOnly); end != title {
 			title += " to " + end
 		}
-		return []panel{{Title: title, from: from, to: last.Truncate(time.Hour).Add(time.Hour)}}
+		return []panel{{Title: title, from: from, to: last.Truncate(time.Hour).Add(time.Hour), minutes: minutes}}
 	}
-	const day = 24 * time.Hour
-	for from := first.Truncate(day); !from.After(last); from = from.Add(day) {
-		all = append(all, panel{Title: from.Format("Monday 2006-01-02"), from: from, to: from.Add(day)})
+	for len(minutes) > 0 {
+		p := panel{from: time.Unix(0, minutes[0].Start).UTC().Truncate(day)}
+		p.to, p.Title = p.from.Add(day), p.from.Format("Monday 2006-01-02")
+		if n := len(all); n > 0 {
+			p.Without = int(p.from.Sub(all[n-1].to) / day)
+		}
+		n := sort.Search(len(minutes), func(i int) bool { return minutes[i].Start >= p.to.UnixNano() })
+		p.minutes, minutes = minutes[:n], minutes[n:]
+		all = append(all, p)
 	}
 	return all
 }
@@ -210,7 +224,7 @@ func (p *panel) x(ns int64) float64 {
 	return width * float64(ns-p.from.UnixNano()) / float64(p.to.Sub(p.from))
 }
 
-func (p *panel) draw(v *view, minutes []batch.Minute) {
+func (p *panel) draw(v *view) {
 	hours := int(p.to.Sub(p.from) / time.Hour)
 	step := max(1, hours/12)
 	for h := 0; h <= hours; h += step {
@@ -219,12 +233,8 @@ func (p *panel) draw(v *view, minutes []batch.Minute) {
 	}
 	var activity, temp strings.Builder
 	lastTemp := int64(math.MinInt64)
-	for _, m := range minutes {
-		end := m.Start + int64(time.Minute)
-		if end <= p.from.UnixNano() || m.Start >= p.to.UnixNano() {
-			continue
-		}
-		x, next := p.x(m.Start), p.x(end)
+	for _, m := range p.minutes {
+		x, next := p.x(m.Start), min(width, p.x(m.Start+int64(time.Minute)))
 		if e := 1000 * float64(m.ENMO); e == e {
 			fmt.Fprintf(&activity, "M%.2f %.1fV%.1fH%.2fV%.1fz", x, activityHigh, activityHigh*(1-e/v.TopMG), next, activityHigh)
 		}
