@@ -44,7 +44,7 @@ func (w *world) derive() {
 	quarter(0, 1, wire.StatusFinal, 12)
 	quarter(1, 1, wire.StatusFinal, 13)
 	quarter(1, 2, wire.StatusRetracted, float32(math.NaN()))
-	sides.Append(&wire.SideRow{Study: "S1", Participant: "p1", Side: "left", Thing: "w1", Sensor: "w1", Start: recorded, Revision: 1, Status: wire.StatusFinal, Epochs: []byte{1}})
+	sides.Append(&wire.SideRow{Study: "S1", Participant: "p1", Side: "left", Thing: "w1", Sensor: "w1", Start: recorded, Length: 15 * time.Minute, Revision: 1, Status: wire.StatusFinal, Epochs: []byte{1}})
 	w.put(wire.TopicFeatures, w.rows(wire.RowsSides, sides), w.rows(wire.RowsWear, minutes), w.tick())
 	w.put(wire.TopicParticipants, w.rows(wire.RowsPairs, pairs), w.tick())
 }

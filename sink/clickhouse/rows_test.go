@@ -71,7 +71,7 @@ func TestWearColumns(t *testing.T) {
 	rows[0] = wire.WearRow{Study: "s'1\\", Participant: "p", Side: "right", Thing: "hub", Sensor: "hub/left", Start: first, Algo: wearAlgo, Revision: 7, Status: wire.StatusCorrected, State: "WEAR", By: "choi"}
 	rows[4].Study, rows[4].Participant, rows[4].Side, rows[4].By, rows[4].Status = "", "", "", "", wire.StatusProvisional
 	sides := wire.NewSideRows()
-	sides.Append(&wire.SideRow{Study: "st", Participant: "p", Side: "left", Thing: "hub", Sensor: "hub/left", Start: first, Revision: 1, Status: wire.StatusFinal, Epochs: []byte{1}})
+	sides.Append(&wire.SideRow{Study: "st", Participant: "p", Side: "left", Thing: "hub", Sensor: "hub/left", Start: first, Length: 15 * time.Minute, Revision: 1, Status: wire.StatusFinal, Epochs: []byte{1}})
 	write(t, fresh(conn), cutOf(wire.TopicFeatures, log1, 40, tick, recordOf(t, wire.RowsSides, sides), wearRecord(t, rows...), windowRecord(t, window("a", first, 1, wire.StatusFinal)), tick))
 
 	expect(t, conn, "SELECT * FROM wear_60s ORDER BY window_start", strings.Join([]string{

@@ -28,7 +28,7 @@ func mixedCut(t *testing.T) stream.Cut {
 	t.Helper()
 	late := time.Date(2026, 3, 1, 23, 59, 0, 0, time.UTC)
 	sides := wire.NewSideRows()
-	sides.Append(&wire.SideRow{Study: "S1", Participant: "p1", Side: "left", Thing: "a", Sensor: "a", Start: late.Add(-14 * time.Minute), Revision: 1, Status: wire.StatusFinal, Coverage: 1, Epochs: []byte{1, 2}})
+	sides.Append(&wire.SideRow{Study: "S1", Participant: "p1", Side: "left", Thing: "a", Sensor: "a", Start: late.Add(-14 * time.Minute), Length: 15 * time.Minute, Revision: 1, Status: wire.StatusFinal, Coverage: 1, Epochs: []byte{1, 2}})
 	minutes := func(study, sensor string, states ...string) wire.WearRows {
 		rows := wire.NewWearRows()
 		for i, state := range states {

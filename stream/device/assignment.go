@@ -38,15 +38,27 @@ func (o *operator) assign(ctx context.Context, r stream.Record, out stream.Outpu
 	return o.goOn(ctx, s, &left, out)
 }
 
-func nanos(t time.Time, zero int64) int64 {
-	if t.IsZero() {
-		return zero
+// nanos is a time as ns since 1970, or what stands for none; bounds beyond what that can
+// say are the last that it can.
+func nanos(t time.Time, none int64) int64 {
+	switch {
+	case t.IsZero():
+		return none
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
+	case t.After(time.Unix(0, window.MaxTime)):
+		return window.MaxTime
 	}
 	return t.UnixNano()
 }
 
 func (a assignment) says(b assignment) bool {
 	return a.Study == b.Study && a.Participant == b.Participant && a.Side == b.Side
+}
+
+// ofSame reports whether both are the same participant's.
+func (a assignment) ofSame(b assignment) bool {
+	return a.Study == b.Study && a.Participant == b.Participant
 }
 
 // at is what a list of disjoint assignments says of a time.

@@ -519,3 +519,18 @@ func sampleRecord(sensor string, offset int64, appended time.Time, s *wire.Sampl
 		Headers: []stream.Header{{Key: wire.HeaderKind, Value: []byte(wire.KindSamples)}, {Key: wire.HeaderThing, Value: []byte(sensor)}},
 	}
 }
+
+// TestFarBounds: a bound that ns since 1970 cannot say is none.
+func TestFarBounds(t *testing.T) {
+	for _, bounds := range []string{`"to":"9999-12-31T00:00:00Z"`, `"from":"0001-01-02T00:00:00Z","to":"2300-01-01T00:00:00Z"`, `"from":"1600-01-01T00:00:00Z"`} {
+		b := newBench(t)
+		b.say(wire.KindAssignment, "w1", fmt.Appendf(nil, `{"sensor":"w1","study":"ST","participant":"P1","side":"left",%s}`, bounds))
+		b.send(recording(1, origin, 120, 320)...)
+		b.end(1, 11)
+		for _, r := range b.take() {
+			if r.participant != "P1" {
+				t.Fatalf("%s: %+v", bounds, r)
+			}
+		}
+	}
+}

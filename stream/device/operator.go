@@ -296,6 +296,7 @@ func (o *operator) flushRows(p int32, out stream.Output) error {
 		if err := o.flush(p, wire.RowsSides, o.sides.rows[p], out); err != nil {
 			return err
 		}
+		o.sides.taken[p] = false
 	}
 	return o.flush(p, wire.RowsWindows, o.rows[p], out)
 }

@@ -18,6 +18,7 @@ type sides struct {
 	window features.Window
 	buf    []byte
 	rows   [wire.FeaturesPartitions]wire.SideRows
+	taken  [wire.FeaturesPartitions]bool // rows have minutes that are taken back
 }
 
 // maxSides bounds an Arrow record: a side has some 12 KB.
@@ -33,6 +34,7 @@ func (w *sides) clear() {
 	for i := range w.rows {
 		w.rows[i] = wire.NewSideRows()
 	}
+	clear(w.taken[:])
 }
 
 var (
@@ -48,7 +50,7 @@ func (o *operator) side(s *sensor, r *revision, sum *window.Sum, out stream.Outp
 	}
 	now := s.assigned(r.key.Start)
 	row := &wire.SideRow{
-		Thing: s.head.Thing, Sensor: s.name, Start: time.Unix(0, r.key.Start).UTC(),
+		Thing: s.head.Thing, Sensor: s.name, Start: time.Unix(0, r.key.Start).UTC(), Length: pair.Length,
 		Revision: r.number, Status: statusOf[r.state], Coverage: float32(sum.Coverage),
 	}
 	if r.restated(s, r.key.Start) && isSide(*r.said) {
@@ -76,9 +78,18 @@ func (o *operator) putSide(row *wire.SideRow, a assignment, out stream.Output) e
 	rows := &o.sides.rows[p]
 	rows.Append(row)
 	if rows.Len() >= maxSides {
-		return o.flush(p, wire.RowsSides, rows, out)
+		return o.flushRows(p, out)
 	}
 	return nil
+}
+
+// takeBack lets pairing know that a minute is no longer whose it was. It comes after what
+// was said of the minute to that participant so far, and before what will be.
+func (o *operator) takeBack(s *sensor, m int64, from assignment, out stream.Output) error {
+	o.sides.taken[wire.PartitionOf(wire.FeaturesKey(from.Participant, s.name), wire.FeaturesPartitions)] = true
+	return o.putSide(&wire.SideRow{
+		Thing: s.head.Thing, Sensor: s.name, Start: time.Unix(0, m).UTC(), Length: time.Minute, Status: wire.StatusRetracted,
+	}, from, out)
 }
 
 // of is the side that a quarter's samples make.

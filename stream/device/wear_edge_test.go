@@ -354,3 +354,22 @@ func erratic(seed uint64) (steps []func(*bench)) {
 	}
 	return steps
 }
+
+// TestWearOfWhatIsGoneStaysWhose: who a sensor was of is put right for all of a time or
+// for nothing of it: minutes of which the log has let go stay whose their windows are.
+func TestWearOfWhatIsGoneStaysWhose(t *testing.T) {
+	b := newWearBench(t)
+	b.send(worn(9, origin, repeat("w", 120))...)
+	b.end(1, 119)
+	b.settle()
+	for range 30 {
+		b.tick(b.appended.Add(24 * time.Hour))
+		b.Commit()
+	}
+	b.First = b.Op.(*operator).time.Floor
+	b.rows, b.wear = nil, nil
+	b.say(wire.KindAssignment, "w1", []byte(`{"sensor":"w1","study":"ST","participant":"P2","side":"left"}`))
+	if b.settle(); len(b.rows) > 0 || len(b.wear) > 0 {
+		t.Errorf("%d windows and %d minutes are another's", len(b.rows), len(b.wear))
+	}
+}

@@ -29,6 +29,7 @@ type wornRow struct {
 // sideRow is what a test looks at in a side.
 type sideRow struct {
 	start                     time.Time
+	length                    time.Duration
 	revision                  uint32
 	status, participant, side string
 	coverage                  float32
@@ -51,7 +52,7 @@ func (b *bench) decodeWear(value []byte) {
 func (b *bench) decodeSides(value []byte) {
 	err := wire.EachSide(value, func(_ int, r *wire.SideRow) error {
 		b.sides = append(b.sides, sideRow{
-			start: r.Start, revision: r.Revision, status: r.Status, participant: r.Participant, side: r.Side,
+			start: r.Start, length: r.Length, revision: r.Revision, status: r.Status, participant: r.Participant, side: r.Side,
 			coverage: r.Coverage, epochs: slices.Clone(r.Epochs),
 		})
 		return nil
@@ -360,9 +361,11 @@ func TestWearOfAnother(t *testing.T) {
 			t.Fatalf("%s is of %v, want %v", at, got, want)
 		}
 	}
-	gone, come := map[time.Time]bool{}, map[time.Time]bool{}
+	gone, come, minutes := map[time.Time]bool{}, map[time.Time]bool{}, 0
 	for _, r := range b.sides[before:] {
 		switch {
+		case r.participant == "P1" && r.length == time.Minute && r.status == wire.StatusRetracted && !r.start.Before(change):
+			minutes++
 		case r.participant == "P1" && r.side == "left" && r.status == wire.StatusRetracted && len(r.epochs) == 0:
 			gone[r.start] = true
 		case r.participant == "P2" && r.side == "right" && r.status == wire.StatusCorrected && len(r.epochs) > 0:
@@ -373,5 +376,8 @@ func TestWearOfAnother(t *testing.T) {
 	}
 	if len(gone) == 0 || len(gone) != len(come) {
 		t.Errorf("%d sides are taken back, %d are said", len(gone), len(come))
+	}
+	if minutes != 110 {
+		t.Errorf("%d minutes are taken back, want those from 30 to 140", minutes)
 	}
 }

@@ -332,7 +332,8 @@ func (o *operator) endWear(ctx context.Context, s *sensor, out stream.Output) er
 	return o.decided(s, w.Upto, out)
 }
 
-// restateWear hands out again the minutes that an interval told to say otherwise has.
+// restateWear hands out again the minutes that an interval told to say otherwise has, and
+// takes them back from whom they were. What the log no longer holds stands, like its windows.
 func (o *operator) restateWear(s *sensor, why cause, out stream.Output) error {
 	if o.wear == nil { // they may be from when it was asked for
 		return nil
@@ -342,8 +343,19 @@ func (o *operator) restateWear(s *sensor, why cause, out stream.Output) error {
 		if k.Start >= why.said.To {
 			break
 		}
-		if why.restated(s, k.Start) {
+		switch {
+		case !why.restated(s, k.Start):
+		case k.Start <= s.head.Gone:
+			o.tally.unreadable++
+		default:
 			due = append(due, k.Start)
+		}
+	}
+	for _, m := range due {
+		if now := at(s.head.Assignments, m); isSide(*why.said) && !(isSide(now) && now.ofSame(*why.said)) {
+			if err := o.takeBack(s, m, *why.said, out); err != nil {
+				return err
+			}
 		}
 	}
 	for _, m := range due {

@@ -52,6 +52,11 @@ func (o *operator) say(s *sensor, m int64, w word, out stream.Output) error {
 		State: w.is.String(), By: w.by,
 	}
 	p8 := wire.PartitionOf(wire.FeaturesKey(a.Participant, s.name), wire.FeaturesPartitions)
+	if o.sides.taken[p8] {
+		if err := o.flushRows(p8, out); err != nil {
+			return err
+		}
+	}
 	rows := &o.wear.rows[p8]
 	rows.Append(row)
 	o.tally.wear[handedMinute{row.State, row.Status}]++

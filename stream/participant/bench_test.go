@@ -201,7 +201,7 @@ func content(name string, quarter, version int) []byte {
 func (s sensor) quarter(quarter, version int, status string) wire.SideRow {
 	r := wire.SideRow{
 		Study: "S1", Participant: s.participant, Side: s.side, Thing: s.name, Sensor: s.name,
-		Start: origin.Add(time.Duration(quarter) * pair.Length), Revision: 1, Status: status, Coverage: 0.9,
+		Start: origin.Add(time.Duration(quarter) * pair.Length), Length: pair.Length, Revision: 1, Status: status, Coverage: 0.9,
 	}
 	if status != wire.StatusRetracted {
 		r.Epochs = content(s.name, quarter, version)

@@ -189,6 +189,9 @@ func (o *operator) side(ctx context.Context, at place, s *wire.SideRow, out stre
 	if s.Participant == "" || wrist == pair.Unknown {
 		return nil
 	}
+	if s.Length == time.Minute {
+		return o.takenBack(ctx, at.offset, s, out)
+	}
 	v, err := o.view(s.Study, s.Participant, s.Start)
 	if err != nil {
 		return err
@@ -226,7 +229,7 @@ func (o *operator) minute(ctx context.Context, offset int64, w *wire.WearRow, ou
 		return err
 	}
 	was := v.side(w.Sensor)
-	now, bit := was, uint16(1)<<((w.Start.UnixNano()-v.start)/int64(time.Minute))
+	now, bit := was, v.minute(w.Start)
 	now.has |= bit
 	now.worn &^= bit
 	if w.State == wear.Wear.String() {
@@ -235,15 +238,37 @@ func (o *operator) minute(ctx context.Context, offset int64, w *wire.WearRow, ou
 	if w.Status != wire.StatusProvisional {
 		now.settled |= bit
 	}
-	if now == was {
+	return o.change(ctx, v, &was, now, offset, out)
+}
+
+// takenBack takes it that a minute of a sensor is another's now.
+func (o *operator) takenBack(ctx context.Context, offset int64, s *wire.SideRow, out stream.Output) error {
+	v, err := o.view(s.Study, s.Participant, s.Start)
+	if err != nil {
+		return err
+	}
+	was := v.side(s.Sensor)
+	now, bit := was, v.minute(s.Start)
+	now.has, now.worn, now.settled = was.has&^bit, was.worn&^bit, was.settled&^bit
+	return o.change(ctx, v, &was, now, offset, out)
+}
+
+// change makes of a side what minutes say, if that is another.
+func (o *operator) change(ctx context.Context, v *view, was *side, now side, offset int64, out stream.Output) error {
+	if now == *was {
 		return nil
 	}
 	v.put(now)
-	if err := o.judge(ctx, v, w.Sensor, false, out); err != nil {
+	if err := o.judge(ctx, v, now.sensor, false, out); err != nil {
 		return err
 	}
 	o.keep(v, offset)
 	return nil
+}
+
+// minute is the bit of the minute that begins at a time.
+func (v *view) minute(at time.Time) uint16 {
+	return 1 << ((at.UnixNano() - v.start) / int64(time.Minute))
 }
 
 // Flush hands out the rows collected since the last Commit, and the clock.

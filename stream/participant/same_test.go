@@ -127,7 +127,7 @@ func sidesOf(t testing.TB, in batch.Input) (rows []wire.SideRow) {
 		})
 		rows = append(rows, wire.SideRow{
 			Study: in.Study, Participant: in.Participant, Side: in.Side, Thing: in.Sensor, Sensor: in.Sensor,
-			Start: time.Unix(0, start).UTC(), Revision: 1, Status: wire.StatusFinal, Coverage: float32(coverage), Epochs: side.Append(nil),
+			Start: time.Unix(0, start).UTC(), Length: pair.Length, Revision: 1, Status: wire.StatusFinal, Coverage: float32(coverage), Epochs: side.Append(nil),
 		})
 	}
 	slices.SortFunc(rows, func(a, b wire.SideRow) int { return a.Start.Compare(b.Start) })

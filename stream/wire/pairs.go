@@ -13,12 +13,14 @@ const (
 	RowsPairs = "pairs/1" // in participants.v1: what both say
 )
 
-// SideRow is what pairing must know of a quarter of an hour of one assigned sensor.
-// It is no table: the operator of participants makes pairs of it.
+// SideRow is what pairing must know of a quarter of an hour of one assigned sensor, or,
+// retracted, that a minute of it is no longer the participant's. It is no table: the
+// operator of participants makes pairs of it.
 type SideRow struct {
 	Study, Participant, Side string // left or right
 	Thing, Sensor            string
 	Start                    time.Time
+	Length                   time.Duration // 15 min or 1 min
 	Revision                 uint32
 	Status                   string
 	Coverage                 float32
@@ -41,7 +43,7 @@ func NewSideRows() SideRows { return SideRows{collect(SideSchema)} }
 
 // Append adds a row.
 func (w SideRows) Append(r *SideRow) {
-	w.ofSensor(r.Study, r.Participant, r.Side, r.Thing, r.Sensor, r.Start, 15*time.Minute)
+	w.ofSensor(r.Study, r.Participant, r.Side, r.Thing, r.Sensor, r.Start, r.Length)
 	w.number(7, r.Revision)
 	w.texts(8, r.Status)
 	w.value(9, r.Coverage)

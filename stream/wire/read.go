@@ -14,7 +14,7 @@ func EachSide(value []byte, yield func(i int, r *SideRow) error) error {
 	return eachRow(value, SideSchema, func(i int, c columns, at int) error {
 		return yield(i, &SideRow{
 			Study: c.text(0, at), Participant: c.text(1, at), Side: c.text(2, at), Thing: c.text(3, at), Sensor: c.text(4, at),
-			Start: c.time(5, at), Revision: c.number(7, at), Status: c.text(8, at),
+			Start: c.time(5, at), Length: time.Duration(c.number(6, at)) * time.Second, Revision: c.number(7, at), Status: c.text(8, at),
 			Coverage: c[9].(*array.Float32).Value(at), Epochs: c[10].(*array.Binary).Value(at),
 		})
 	})

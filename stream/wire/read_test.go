@@ -16,7 +16,7 @@ func TestReadBack(t *testing.T) {
 	var minutes []WearRow
 	sideRows, wearRows := NewSideRows(), NewWearRows()
 	for i := range 3 {
-		sides = append(sides, SideRow{"S", fmt.Sprint("P", i), "left", "hub", "hub/w", at.Add(time.Duration(i) * 15 * time.Minute), uint32(i), StatusFinal, 0.25 * float32(i), []byte{byte(i), 0, 255}})
+		sides = append(sides, SideRow{"S", fmt.Sprint("P", i), "left", "hub", "hub/w", at.Add(time.Duration(i) * 15 * time.Minute), 15 * time.Minute, uint32(i), StatusFinal, 0.25 * float32(i), []byte{byte(i), 0, 255}})
 		minutes = append(minutes, WearRow{"S", "P", "right", "w", "w", at.Add(time.Duration(i) * time.Minute), "wear@1", uint32(i), StatusCorrected, "WEAR", "detach"})
 		sideRows.Append(&sides[i])
 		wearRows.Append(&minutes[i])
