@@ -32,8 +32,9 @@ func TestClean(t *testing.T) {
 	w.wants(r, 0, 0, 0, "")
 	w.explains(r, clean)
 	got := []int{r.Records, r.Batches, r.Acked, r.Landed, r.Objects, r.Rows, r.Windows}
-	// 18 + 3 records; windows of 5, 60 and 900 s: 12 + 1 + 1 of w1, 3 + 1 + 1 of w2.
-	if want := []int{21, 9, 2, 21, 4, 19, 19}; !slices.Equal(got, want) {
+	// 18 + 3 records; windows of 5, 60 and 900 s: 12 + 1 + 1 of w1, 3 + 1 + 1 of w2,
+	// of which one has a second row: a batch of its boot overlaps it, the clock was set back.
+	if want := []int{21, 9, 2, 21, 4, 20, 19}; !slices.Equal(got, want) {
 		t.Errorf("records, batches, acked, landed, objects, rows, windows: %v, want %v", got, want)
 	}
 }

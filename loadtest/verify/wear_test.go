@@ -70,7 +70,7 @@ func TestWearAndPairs(t *testing.T) {
 	r := w.verify()
 	w.wants(r, 0, 0, 0, "")
 	w.explains(r, clean)
-	if r.Minutes != 5 || r.Pairs != 3 || r.Rows != 19 || r.Windows != 19 {
+	if r.Minutes != 5 || r.Pairs != 3 || r.Rows != 20 || r.Windows != 19 {
 		t.Errorf("%d minutes, %d pairs, %d rows of %d windows", r.Minutes, r.Pairs, r.Rows, r.Windows)
 	}
 	all := []tampering{
