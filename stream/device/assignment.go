@@ -141,8 +141,10 @@ func (s *sensor) handedUntil() int64 {
 	for i := range s.quarters.Rows() {
 		until = max(until, s.quarters.Rows()[i].last().End())
 	}
-	for i := range s.words.Rows() {
-		until = max(until, s.words.Rows()[i].last().End())
+	for _, w := range s.words {
+		for i := range w.Rows() {
+			until = max(until, w.Rows()[i].last().End())
+		}
 	}
 	return until
 }

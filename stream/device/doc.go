@@ -42,11 +42,13 @@
 // 5 min of ticks, or 10 s after the end of the boot; then a driver is shown what can matter to
 // them, read from the log again, and minutes of which it says something else are
 // corrected. So what is said last of a minute depends on the samples around it and on
-// nothing else. With another order of algorithms minutes that come are said by them, under
-// their own algo; what was said stands.
+// nothing else. With another order of algorithms the minutes that come, and those that were
+// left provisional, are said by them, under their own algo and with revisions of their own;
+// what was said stands, and goes on where an order comes back.
 //
 // Of sensors that are somebody's left or right the windows of 15 min are handed out as
-// sides as well, from which pairs are made, and taken back when they are no longer.
+// sides as well, from which pairs are made, and taken back when they are no longer; so are
+// minutes, where an assignment changes within such a window.
 //
 // # State
 //

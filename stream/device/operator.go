@@ -169,9 +169,8 @@ func (o *operator) sensor(name string) *sensor {
 
 func (o *operator) begin(s *sensor) {
 	s.begin()
-	if o.wear != nil && s.wearing.Algo != o.wear.algo { // what others said stands
-		s.words.RemoveRange(0, len(s.words.Rows()))
-		s.wearing.Algo, s.wearing.Open = o.wear.algo, window.MaxTime
+	if o.wear != nil && s.wearing.Algo != o.wear.algo {
+		s.sayBy(o.wear.algo, o.time.Clock)
 	}
 	o.touched[s.name] = s
 }

@@ -113,12 +113,6 @@ func (s *sensor) from(length time.Duration, start int64, want func(window.Entry)
 	}
 }
 
-// wordsFrom yields the minutes of wear that were handed out in a wanted state and start
-// at or after a time, by start.
-func (s *sensor) wordsFrom(start int64, want func(window.Entry) bool) func(yield func(window.Key) bool) {
-	return ledgerFrom(&s.words, time.Minute, start, want, func(k window.Key) window.Key { return k })
-}
-
 // ledgerFrom yields what a ledger has of a length, by the names of their windows.
 func ledgerFrom(ledger *state.Table[window.PageKey, ledgerPage], length time.Duration, start int64, want func(window.Entry) bool, name func(window.Key) window.Key) func(yield func(window.Key) bool) {
 	return func(yield func(window.Key) bool) {

@@ -28,7 +28,8 @@ const (
 	kindPending = 'p' // + hour
 	kindWearing = 'w'
 	kindDriver  = 's' // its last minute, and the snapshot
-	kindWords   = 'v' // + page
+	kindOrders  = 'a' // of algorithms, by whose places words are kept
+	kindWords   = 'v' // + place, of the first left out; + page
 )
 
 // assignment says whose sensor it is in [From, To), ns.
@@ -65,7 +66,8 @@ type sensor struct {
 	blocks   state.Table[name, block]
 	ledger   state.Table[window.PageKey, ledgerPage]
 	quarters state.Table[window.PageKey, ledgerPage] // the ledger of these
-	words    state.Table[window.PageKey, ledgerPage] // the ledger of minutes of wear
+	words    []*words                                // by the orders of algorithms that said something
+	own      *words                                  // those of the order that says what comes; nil: none does
 	pending  state.Table[int64, agenda]
 	wearing  wearing
 
@@ -92,7 +94,6 @@ func newSensor(name_ string) *sensor {
 		},
 		ledger:   newLedger(),
 		quarters: newLedger(),
-		words:    newLedger(),
 		wearing:  newWearing(),
 		pending: state.Table[int64, agenda]{
 			Key:     func(a agenda) int64 { return a.hour },
@@ -114,6 +115,8 @@ func newLedger() state.Table[window.PageKey, ledgerPage] {
 type undone struct {
 	head
 	wearing wearing
+	orders  int // how many have words
+	own     *words
 }
 
 // begin makes what follows part of the open transaction.
@@ -128,7 +131,7 @@ func (s *sensor) begin() {
 	h.Sweeps = slices.Clone(h.Sweeps)
 	w := s.wearing
 	w.Todo = slices.Clone(w.Todo)
-	s.undo = &undone{h, w}
+	s.undo = &undone{h, w, len(s.words), s.own}
 }
 
 func (s *sensor) commit() {
@@ -136,7 +139,9 @@ func (s *sensor) commit() {
 	s.blocks.Commit()
 	s.ledger.Commit()
 	s.quarters.Commit()
-	s.words.Commit()
+	for _, w := range s.words {
+		w.Commit()
+	}
 	s.pending.Commit()
 	s.head.Sequence.Commit()
 	s.undo, s.fresh = nil, false
@@ -147,7 +152,10 @@ func (s *sensor) rollback() {
 	s.blocks.Rollback()
 	s.ledger.Rollback()
 	s.quarters.Rollback()
-	s.words.Rollback()
+	s.words, s.own = s.words[:s.undo.orders], s.undo.own
+	for _, w := range s.words {
+		w.Rollback()
+	}
 	s.pending.Rollback()
 	s.head, s.wearing, s.undo = s.undo.head, s.undo.wearing, nil
 	s.index()
@@ -216,11 +224,18 @@ func (s *sensor) changes(yield func(key string, value []byte) error) error {
 	if err != nil {
 		return err
 	}
-	err = s.words.Changed(func(k window.PageKey, p ledgerPage, there bool) error {
-		return page(state.Key(kindWords, s.name, uint64(k.Index)), p, there)
-	})
-	if err != nil {
-		return err
+	if len(s.words) > s.undo.orders {
+		if err := put(state.Key(kindOrders, s.name), s.orders(), true); err != nil {
+			return err
+		}
+	}
+	for place, w := range s.words {
+		err := w.Changed(func(k window.PageKey, p ledgerPage, there bool) error {
+			return page(wordsKey(s.name, place, k), p, there)
+		})
+		if err != nil {
+			return err
+		}
 	}
 	if err := s.changesOfWear(put, yield); err != nil {
 		return err
@@ -251,6 +266,7 @@ func restoreSensor(name string, stored map[string][]byte) (*sensor, error) {
 			return nil, fmt.Errorf("restore sensor %q: %w", name, err)
 		}
 	}
+	s.ownWords()
 	s.index()
 	s.commit()
 	return s, nil
@@ -305,11 +321,15 @@ func (s *sensor) restore(key string, value []byte) error {
 		page, err := window.ParsePage(k, value)
 		s.quarters.Set(ledgerPage{k, page})
 		return err
-	case kind == kindWords && len(n) == 1:
-		k := window.PageKey{Length: time.Minute, Index: int64(n[0])}
-		page, err := window.ParsePage(k, value)
-		s.words.Set(ledgerPage{k, page})
+	case kind == kindOrders && len(n) == 0:
+		var orders []string
+		err := cbor.Unmarshal(value, &orders)
+		for _, algo := range orders {
+			s.wordsBy(algo)
+		}
 		return err
+	case kind == kindWords && (len(n) == 1 || len(n) == 2):
+		return s.restoreWords(n, value)
 	case kind == kindWearing && len(n) == 0:
 		return cbor.Unmarshal(value, &s.wearing)
 	case kind == kindDriver && len(n) == 0 && len(value) >= 8:

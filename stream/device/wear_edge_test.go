@@ -12,6 +12,7 @@ import (
 
 	"github.com/wearstream/wearstream/features"
 	"github.com/wearstream/wearstream/features/wear"
+	"github.com/wearstream/wearstream/stream/internal/state"
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
@@ -372,4 +373,72 @@ func TestWearOfWhatIsGoneStaysWhose(t *testing.T) {
 	if b.settle(); len(b.rows) > 0 || len(b.wear) > 0 {
 		t.Errorf("%d windows and %d minutes are another's", len(b.rows), len(b.wear))
 	}
+}
+
+// TestWearByOthersAndBack: each order goes on with its own words: no revision is said
+// twice, what one left open the next decides, and all follow an assignment, that of now
+// last.
+func TestWearByOthersAndBack(t *testing.T) {
+	others := wear.Config{Order: []string{"actipy", "ggir2023"}, Params: wear.Default}
+	batches := worn(4, origin, day)
+	b := newWearBench(t)
+	for i, s := range batches {
+		switch {
+		case i == 300 || i == 640:
+			continue // late
+		case i == 600:
+			b.wearBy(&others)
+		case i == 660:
+			b.wearBy(&wearConfig)
+		}
+		b.send(s)
+		if i%5 == 0 {
+			b.tick(b.appended.Add(time.Minute))
+		}
+	}
+	b.send(batches[300], batches[640])
+	b.end(1, uint64(len(batches)-1))
+	b.settle()
+	by := map[string][]wornRow{}
+	for _, r := range b.wear {
+		by[r.algo] = append(by[r.algo], r)
+	}
+	checkWorn(t, lastWorn(t, by[wearConfig.Algo()]), wornOf(t, batches), true)
+	if said := len(lastWorn(t, by[others.Algo()])); said < 60 {
+		t.Errorf("%d minutes by the others", said)
+	}
+
+	before := len(b.wear)
+	b.say(wire.KindAssignment, "w1", []byte(`{"sensor":"w1","study":"ST","participant":"P2","side":"left"}`))
+	b.settle()
+	last := map[time.Time]string{}
+	for _, r := range b.wear[before:] {
+		if last[r.start] = r.algo; r.participant != "P2" {
+			t.Fatalf("%+v", r)
+		}
+	}
+	lastWorn(t, slices.DeleteFunc(slices.Clone(b.wear), func(r wornRow) bool { return r.algo != wearConfig.Algo() }))
+	lastWorn(t, slices.DeleteFunc(slices.Clone(b.wear), func(r wornRow) bool { return r.algo != others.Algo() }))
+	for at, algo := range last {
+		if algo != wearConfig.Algo() {
+			t.Fatalf("the last word on %s is by %s", at, algo)
+		}
+	}
+	if len(last) < len(batches) {
+		t.Errorf("%d minutes follow", len(last))
+	}
+}
+
+// TestWearOfOneOrder: state of a version that did not name orders of algorithms goes on.
+func TestWearOfOneOrder(t *testing.T) {
+	b := newWearBench(t)
+	batches := worn(4, origin, day)
+	b.send(batches[:300]...)
+	b.Commit()
+	delete(b.State, state.Key(kindOrders, "w1"))
+	b.Restart()
+	b.send(batches[300:]...)
+	b.end(1, uint64(len(batches)-1))
+	b.settle()
+	checkWorn(t, lastWorn(t, b.wear), wornOf(t, batches), true)
 }

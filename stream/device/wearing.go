@@ -257,7 +257,7 @@ func (o *operator) answers(s *sensor, out stream.Output, ask func(yield func(wea
 // verdict hands out what is said of a minute, if that is new. What is final stays until
 // something final says otherwise.
 func (o *operator) verdict(s *sensor, m wear.Minute, sure bool, out stream.Output) error {
-	was := s.said(m.Start)
+	was := s.own.of(m.Start)
 	state := window.Provisional
 	if m.Final && sure {
 		state = window.Final
@@ -275,7 +275,7 @@ func (o *operator) verdict(s *sensor, m wear.Minute, sure bool, out stream.Outpu
 		}
 		state = window.Corrected
 	}
-	return o.say(s, m.Start, word{state, was.revision + 1, m.State, m.By}, out)
+	return o.say(s, s.own, m.Start, word{state, was.revision + 1, m.State, m.By}, out)
 }
 
 // settleWear hands out as final what only waited for something before it: minutes that
@@ -295,7 +295,7 @@ func (o *operator) decided(s *sensor, upto int64, out stream.Output) error {
 	}
 	var due []int64
 	open := window.MaxTime
-	for k := range s.wordsFrom(w.Open, isProvisional) {
+	for k := range s.own.from(w.Open, isProvisional) {
 		if k.Start > upto {
 			open = k.Start
 			break
@@ -304,9 +304,9 @@ func (o *operator) decided(s *sensor, upto int64, out stream.Output) error {
 	}
 	w.Open = open
 	for _, m := range due {
-		is := s.said(m)
+		is := s.own.of(m)
 		is.State, is.revision = window.Final, is.revision+1
-		if err := o.say(s, m, is, out); err != nil {
+		if err := o.say(s, s.own, m, is, out); err != nil {
 			return err
 		}
 	}
@@ -333,39 +333,47 @@ func (o *operator) endWear(ctx context.Context, s *sensor, out stream.Output) er
 }
 
 // restateWear hands out again the minutes that an interval told to say otherwise has, and
-// takes them back from whom they were. What the log no longer holds stands, like its windows.
+// takes them back from whom they were. The words of now come last, as pairing takes the
+// last word.
 func (o *operator) restateWear(s *sensor, why cause, out stream.Output) error {
 	if o.wear == nil { // they may be from when it was asked for
 		return nil
 	}
-	var due []int64
-	for k := range s.wordsFrom(why.said.From, isHandedOut) {
-		if k.Start >= why.said.To {
-			break
-		}
-		switch {
-		case !why.restated(s, k.Start):
-		case k.Start <= s.head.Gone:
-			o.tally.unreadable++
-		default:
-			due = append(due, k.Start)
+	all := slices.DeleteFunc(slices.Clone(s.words), func(w *words) bool { return w == s.own })
+	all = append(all, s.own)
+	for _, by := range all {
+		for _, m := range o.dueOf(s, by, why) {
+			if now := at(s.head.Assignments, m); isSide(*why.said) && !(isSide(now) && now.ofSame(*why.said)) {
+				if err := o.takeBack(s, m, *why.said, out); err != nil {
+					return err
+				}
+			}
 		}
 	}
-	for _, m := range due {
-		if now := at(s.head.Assignments, m); isSide(*why.said) && !(isSide(now) && now.ofSame(*why.said)) {
-			if err := o.takeBack(s, m, *why.said, out); err != nil {
+	for _, by := range all {
+		for _, m := range o.dueOf(s, by, why) {
+			is := by.of(m)
+			if is.revision++; is.State == window.Final {
+				is.State = window.Corrected
+			}
+			if err := o.say(s, by, m, is, out); err != nil {
 				return err
 			}
 		}
 	}
-	for _, m := range due {
-		is := s.said(m)
-		if is.revision++; is.State == window.Final {
-			is.State = window.Corrected
+	return nil
+}
+
+// dueOf are the minutes that are to be said again. What the log no longer holds stands,
+// like its windows.
+func (o *operator) dueOf(s *sensor, by *words, why cause) (due []int64) {
+	for k := range by.from(why.said.From, isHandedOut) {
+		if k.Start >= why.said.To {
+			break
 		}
-		if err := o.say(s, m, is, out); err != nil {
-			return err
+		if k.Start > s.head.Gone && why.restated(s, k.Start) {
+			due = append(due, k.Start)
 		}
 	}
-	return nil
+	return due
 }

@@ -17,7 +17,8 @@
 //   - retracted, without features, when it was said and is no longer so.
 //
 // Content that did not change makes no row, except that provisional becomes final. The
-// last word on a side or a minute counts; revisions of pairs count up from 1. Minutes
+// last word on a side or a minute counts, by whatever order of algorithms; a minute that was
+// given to another participant has none. Revisions of pairs count up from 1. Minutes
 // that change whether a side was worn enough, and no others, have a pair computed.
 //
 // Minutes of nobody, of a sensor on no wrist, and windows of features say nothing here.
