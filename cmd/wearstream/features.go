@@ -27,7 +27,7 @@ type featuresCmd struct {
 	Set         []string `name:"set" default:"core.v1" help:"Feature sets."`
 	Wear        []string `name:"wear" default:"device,detach,ggir2023,actipy" help:"Algorithms of wear, the one that decides first in front: accelthreshold, actipy, choi (of activity counts: with --set ref.v1), cta, detach, device, ggir2013, ggir2023."`
 	Calibrate   string   `name:"calibrate" default:"record" enum:"off,record,apply" help:"Of recordings of 72 h or more: record says what calibration their still moments ask for (windows on the UTC grid only); apply corrects by it all that is computed, from the first sample on, and rows name it in cal_id; off."`
-	Origin      string   `name:"origin" default:"grid" enum:"grid,first-sample" help:"Windows begin on the UTC grid, or are counted from the first sample, to compare with tools that do (wrists do not pair then): grid or first-sample."`
+	Origin      string   `name:"origin" default:"grid" enum:"grid,first-sample" help:"Windows begin on the UTC grid, or are counted from the first sample, to compare with tools that do (wrists pair then where both begin at one time): grid or first-sample."`
 	Left        []string `name:"left" type:"path" placeholder:"FILE" help:"Recording of a left wrist."`
 	Right       []string `name:"right" type:"path" placeholder:"FILE" help:"Recording of a right wrist."`
 	Manifest    string   `name:"manifest" type:"path" placeholder:"FILE" help:"CSV with the columns file and any of sensor, study, participant, side, dominant, serial (of the assigned device)."`

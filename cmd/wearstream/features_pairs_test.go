@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -166,5 +167,54 @@ func TestPairsInAnyOrder(t *testing.T) {
 		if strings.HasPrefix(name, "pairs/") && !strings.Contains(name, "/a_left~copy.pair.v1.0001.parquet") {
 			t.Errorf("stored %s", name)
 		}
+	}
+}
+
+// TestFeaturesAgain: what a run leaves is what it leaves in an empty folder: after one by
+// more sets, in which both recordings were of one participant, no row by another set, no
+// row or pair of who was assigned otherwise, no calibration of old. Sensors that differ
+// in a stroke alone have a page each.
+func TestFeaturesAgain(t *testing.T) {
+	dir, out := t.TempDir(), t.TempDir()
+	for i, name := range []string{"a_left.csv.gz", "b_right.csv.gz"} {
+		if err := recording.Generate(filepath.Join(dir, name), uint64(i), time.Date(2026, 3, 1, 22, 0, 0, 0, time.UTC), 2*time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	features := func(out, other string, args ...string) map[string][]byte {
+		t.Helper()
+		list := filepath.Join(dir, other+".csv")
+		if err := os.WriteFile(list, []byte("file,sensor,study,participant\na_left.csv.gz,W1/left,ST01,P-1\nb_right.csv.gz,W1-left,ST01,"+other+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, stderr, code := call(append([]string{"features", "-o", out, "--manifest", list}, args...)...); code != exitOK {
+			t.Fatalf("exit status %d\n%s", code, stderr)
+		}
+		return storedRows(t, out)
+	}
+	const pair = "pairs/v1/study=ST01/date=2026-03-01/W1-left~W1%2Fleft.pair.v1.0001.parquet"
+	if rows := features(out, "P-1", "--set", "core.v1,ref.v1"); rows[pair] == nil {
+		t.Fatalf("no %s", pair)
+	}
+	if err := os.WriteFile(filepath.Join(out, "pages", "W1-left.calibration.json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, want := features(out, "P-2"), features(filepath.Join(dir, "empty"), "P-2")
+	if names, wanted := slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)); !slices.Equal(names, wanted) || got[pair] != nil {
+		t.Errorf("files %q\nwant  %q", names, wanted)
+	}
+	for name, body := range want {
+		if !bytes.Equal(got[name], body) {
+			t.Errorf("%s has other bytes", name)
+		}
+	}
+	pages := map[string]string{"W1-left.html": "W1-left", "W1~left.html": "W1/left"}
+	for page, sensor := range pages {
+		if text, err := os.ReadFile(filepath.Join(out, "pages", page)); err != nil || !strings.Contains(string(text), "<h1>"+sensor+"</h1>") {
+			t.Errorf("page of %s: %v", sensor, err)
+		}
+	}
+	if beside, err := os.ReadDir(filepath.Join(out, "pages")); err != nil || len(beside) != len(pages) {
+		t.Errorf("beside the rows: %v, %v", beside, err)
 	}
 }

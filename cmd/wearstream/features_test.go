@@ -94,6 +94,8 @@ func TestFeatures(t *testing.T) {
 		{[]string{"--set", "core.v9", file("w2.csv.gz")}, exitUsage, "ref.v1"},
 		{[]string{"--start", "2026-03-01", file("w2.csv.gz")}, exitUsage, "zone"},
 		{[]string{"--wear", "watch", file("w2.csv.gz")}, exitUsage, "--wear"},
+		{[]string{"--wear", "detach,choi", file("w2.csv.gz")}, exitUsage, "--set ref.v1"},
+		{[]string{"--left", file("w2.csv.gz"), "--right", file("w2.csv.gz")}, exitUsage, "w2.csv.gz: --left and --right"},
 		{nil, exitUsage, "no recording"},
 		{[]string{file("w2.csv.gz"), filepath.Join(out, "w2.csv")}, exitUsage, "manifest"},
 	} {

@@ -35,6 +35,7 @@
 // when nothing moves on it for 30 s.
 //
 // Otherwise it does not retry, decides no cuts, deletes nothing and keeps no
-// catalogue.
+// catalogue. (Recordings, a folder of rows without a log, does delete: what earlier runs
+// wrote of the recordings that one is about.)
 // Apache Arrow beyond the vocabulary of package wire stays in here.
 package object

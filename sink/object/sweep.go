@@ -20,27 +20,32 @@ func (r *Recordings) Sweep(recordings ...Source) error {
 	}
 	for _, t := range tables {
 		err := filepath.WalkDir(filepath.Join(r.dir, filepath.FromSlash(t.root())), func(name string, e fs.DirEntry, err error) error {
+			if err == nil && !e.IsDir() && !r.made[name] && maybeOf(e.Name(), paths) {
+				err = removeOf(name, paths)
+			}
 			if errors.Is(err, fs.ErrNotExist) { // another run may remove its own
 				return nil
 			}
-			if err != nil || e.IsDir() || r.made[name] || !maybeOf(e.Name(), paths) {
-				return err
-			}
-			body, err := os.ReadFile(name)
-			if err != nil {
-				return err
-			}
-			meta, err := decode(body)
-			if err != nil || !isOf(meta, paths) {
-				return nil // what cannot be read is not known to be of these
-			}
-			return os.Remove(name)
+			return err
 		})
 		if err != nil {
 			return fmt.Errorf("remove earlier rows: %w", err)
 		}
 	}
 	return nil
+}
+
+// removeOf removes a file of rows of one of the recordings.
+func removeOf(name string, paths map[string]string) error {
+	body, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	meta, err := decode(body)
+	if err != nil || !isOf(meta, paths) {
+		return nil // what cannot be read is not known to be of these
+	}
+	return os.Remove(name)
 }
 
 // maybeOf reports whether a file's name may be that of rows of one of the recordings,

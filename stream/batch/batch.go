@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -21,7 +22,7 @@ type Config struct {
 	Wear      []string          // algorithms of wear by precedence; default: wear.DefaultOrder
 	Calibrate bool              // say what calibration recordings ask for; on the grid only
 	Apply     bool              // calibrate those that ask for an accepted one, from their first sample on
-	FromFirst bool              // windows are counted from the first sample instead of 1970; nothing pairs then
+	FromFirst bool              // windows are counted from the first sample instead of 1970
 	Reader    recording.Options // how files are read
 	Workers   int               // default: one per processor
 }
@@ -89,6 +90,9 @@ func New(cfg Config, store Store, show func(Progress)) (*Batch, error) {
 	if _, err := wear.New(wear.Config{Order: cfg.Wear}); err != nil {
 		return nil, fmt.Errorf("--wear: %w", err)
 	}
+	if slices.Contains(cfg.Wear, "choi") && !slices.ContainsFunc(cfg.Sets, func(s *features.Set) bool { return countsIn(s) >= 0 }) {
+		return nil, errors.New("--wear: choi needs activity counts: add --set ref.v1")
+	}
 	if cfg.Workers <= 0 {
 		cfg.Workers = runtime.GOMAXPROCS(0)
 	}
@@ -110,9 +114,6 @@ func (b *Batch) Run(ctx context.Context, inputs []Input) ([]Report, error) {
 		workers.Go(newWorker(b.cfg).run(b.jobs))
 	}
 	reports, people := make([]Report, len(inputs)), people(inputs)
-	if b.cfg.FromFirst { // each has windows of its own
-		clear(people)
-	}
 	next := make(chan int)
 	for range min(b.cfg.Workers, len(inputs)) {
 		files.Go(func() {

@@ -15,7 +15,8 @@
 //
 // Recordings of a left and a right wrist that belong to one participant, or are plainly
 // the two of nobody's, pair where they overlap: features/pair compares their windows of
-// 15 min, and what it finds of days says that devices may be mislabelled.
+// 15 min, and what it finds of days says that devices may be mislabelled. Windows that are
+// counted from the first sample pair where both recordings begin at one time.
 //
 // From the still moments of a recording of three days or more follows what calibration
 // its device asks for. It is told and corrects nothing, unless Config.Apply says so:
@@ -46,7 +47,10 @@
 // beginning of scale, range or digits of times (recording.ErrAgain), or, with what overlaps
 // held in memory until it is whole, if its clock was set back. To apply a calibration it
 // is read for it before. A file that cannot be read fails alone, with the others done; of a
-// damaged one everything that can be read counts, and its Report says what was left out.
+// damaged one everything that can be read counts, and its Report says what was left out:
+// what could not be read, samples of (0, 0, 0), which are none, and, where the clock was
+// set back, samples of a time that an earlier one has. Windows of such times have flag 32,
+// as in the stream.
 // What was begun of a recording that fails is not stored.
 //
 // # Speed

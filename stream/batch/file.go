@@ -44,7 +44,7 @@ func (b *Batch) file(ctx context.Context, in Input, paired bool) (rep Report, _ 
 		return rep, nil
 	}
 	r = rep.Recording
-	return rep, &wrist{Input: in, first: r.Earliest.UnixNano(), last: r.Latest.UnixNano(), sides: f.wear.sides}
+	return rep, &wrist{Input: in, origin: f.origin, first: r.Earliest.UnixNano(), last: r.Latest.UnixNano(), sides: f.wear.sides}
 }
 
 // all computes a recording, which may turn out to be another one.
@@ -106,6 +106,7 @@ func (f *file) report(rep *Report) {
 	if f.long() {
 		rep.Calibrate = cmp.Or(rep.Calibrate, f.wear.attempt)
 	}
+	rep.Back = rep.Back || f.time.back // within a block it goes unseen before
 	rep.Minutes, rep.Wear, rep.Gaps = f.minutes, f.wear.stretches, f.time.gaps()
 	rep.MeasuredHz, rep.Repeats, rep.Missing = f.time.rate(), f.repeats, f.time.samples-f.told-f.repeats
 }

@@ -35,7 +35,8 @@ type person struct {
 // wrist is a recording that was computed.
 type wrist struct {
 	Input
-	at          int // of its report
+	at          int   // of its report
+	origin      int64 // of its windows
 	first, last int64
 	sides       map[int64]*pair.Side // by start
 }
@@ -107,7 +108,7 @@ func (b *Batch) computed(p *person, w *wrist, at int, reports []Report) {
 	slices.SortFunc(p.wrists, func(a, b *wrist) int { return strings.Compare(a.Sensor, b.Sensor) })
 	for _, left := range p.wrists {
 		for _, right := range p.wrists {
-			if left.Side == "left" && right.Side == "right" && max(left.first, right.first) <= min(left.last, right.last) {
+			if left.Side == "left" && right.Side == "right" && overlap(left, right) {
 				pair := b.pair(left, right)
 				reports[left.at].Pairs = append(reports[left.at].Pairs, pair)
 				reports[right.at].Pairs = append(reports[right.at].Pairs, pair)
@@ -115,6 +116,11 @@ func (b *Batch) computed(p *person, w *wrist, at int, reports []Report) {
 		}
 	}
 	p.wrists = nil
+}
+
+// overlap reports whether two recordings have windows in common.
+func overlap(a, b *wrist) bool {
+	return max(a.first, b.first) <= min(a.last, b.last) && (a.origin-b.origin)%blockLength == 0
 }
 
 // pair computes and stores the windows that begin and end within both recordings, or

@@ -25,6 +25,7 @@ type Sources struct {
 // Inputs are the recordings in the order of the manifest, Files, Left and Right,
 // each file once. What the manifest says of a recording counts before what Left and
 // Right say, that before the words of its name, and those before what the file says.
+// A file that is in both Left and Right, and of which the manifest says no side, is an error.
 func (s Sources) Inputs() ([]Input, error) {
 	var all []Input
 	if s.Manifest != "" {
@@ -33,6 +34,8 @@ func (s Sources) Inputs() ([]Input, error) {
 			return nil, err
 		}
 	}
+	told := slices.Clone(all)
+	var errs []error
 	add := func(files []string, side string) {
 		for _, f := range files {
 			i := slices.IndexFunc(all, func(in Input) bool { return same(in.Path, f) })
@@ -40,8 +43,12 @@ func (s Sources) Inputs() ([]Input, error) {
 				i = len(all)
 				all = append(all, Input{Path: f})
 			}
-			if all[i].Side == "" {
+			switch {
+			case i < len(told) && told[i].Side != "":
+			case all[i].Side == "":
 				all[i].Side = side
+			case side != "" && side != all[i].Side:
+				errs = append(errs, fmt.Errorf("%s: --left and --right both name it", f))
 			}
 		}
 	}
@@ -51,7 +58,6 @@ func (s Sources) Inputs() ([]Input, error) {
 	if len(all) == 0 {
 		return nil, errors.New("no recording: name at least one file")
 	}
-	var errs []error
 	for i := range all {
 		all[i].fill(s)
 		errs = append(errs, all[i].check())

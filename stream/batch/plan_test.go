@@ -34,7 +34,7 @@ func TestSources(t *testing.T) {
 	}{
 		{"sides by name and by flag, in any order", Sources{Files: []string{"x_R.csv.gz", "y.csv"}, Left: []string{"z right.csv"}, Right: []string{"y.csv"}}, []Input{
 			{Path: "x_R.csv.gz", Sensor: "x_R", Side: "right"}, {Path: "y.csv", Sensor: "y", Side: "right"}, {Path: "z right.csv", Sensor: "z_right", Side: "left"}}},
-		{"the manifest counts first", Sources{Manifest: manifest, Files: []string{at("c.csv")}, Right: []string{at("sub/b.csv"), at("c.csv")}, Study: "ST", Participant: "P-9", Dominant: "right"}, []Input{
+		{"the manifest counts first", Sources{Manifest: manifest, Files: []string{at("c.csv")}, Left: []string{at("c.csv")}, Right: []string{at("sub/b.csv"), at("c.csv")}, Study: "ST", Participant: "P-9", Dominant: "right"}, []Input{
 			{Path: at("a_left.csv"), Sensor: "a_left", Study: "ST", Participant: "P-1", Side: "right", Serial: "012967", Dominant: "left"},
 			{Path: at("sub/b.csv"), Sensor: "b", Study: "ST", Participant: "P-9", Side: "right", Dominant: "right"},
 			{Path: at("c.csv"), Sensor: "c", Study: "ST", Participant: "P-9", Side: "left", Dominant: "right"}}},
@@ -51,6 +51,8 @@ func TestSources(t *testing.T) {
 		{Sources{}, "no recording"},
 		{Sources{Files: []string{"a.csv"}, Study: "no name"}, `study "no name"`},
 		{Sources{Manifest: at("nowhere.csv")}, "nowhere.csv"},
+		{Sources{Files: []string{"a.csv"}, Left: []string{"a.csv", "b.csv"}, Right: []string{"./b.csv"}}, "b.csv: --left and --right"},
+		{Sources{Manifest: manifest, Left: []string{at("sub/b.csv")}, Right: []string{at("sub/b.csv")}}, at("sub/b.csv") + ": --left and --right"},
 		{Sources{Files: []string{"a.csv"}, Dominant: "both"}, `dominant hand "both"`},
 	} {
 		if _, err := c.from.Inputs(); err == nil || !strings.Contains(err.Error(), c.says) {

@@ -55,6 +55,8 @@ type timeline struct {
 	held    window.Intervals // of time, ns since 1970, up to half a spacing after the last sample's
 	half    int64
 	seen    int64
+	until   int64 // how far samples come
+	back    bool  // a batch begins before the end of an earlier one, as flag 32 has it
 	samples int64
 
 	from, to, n int64   // the first and the last sample of a stretch without a gap, and how many
@@ -66,10 +68,12 @@ func (t *timeline) add(p part) {
 	if p.N == 0 {
 		return
 	}
-	t.seen = max(t.seen, p.End())
 	limit := 1_500_000_000_000 / int64(p.Nominal()) // what a sample stands for at most
 	t.half = limit / 3
 	first, last := p.SampleTime(0), p.SampleTime(int(p.N)-1)
+	t.back = t.back || t.until-first > limit
+	t.until = max(t.until, p.End())
+	t.seen = max(t.seen, t.until)
 	t.held.Add(uint64(first), uint64(last+limit))
 	t.samples += int64(p.N)
 	if step := first - t.to; t.n == 0 || step <= 0 || step > limit {
@@ -117,8 +121,11 @@ func (r *Report) Warning() string {
 			w = append(w, fmt.Sprintf("it ends early, what comes before counts: %v; copy the file again from its device if it is there", d.End))
 		}
 	}
-	if r.Back {
+	switch {
+	case r.Back:
 		w = append(w, fmt.Sprintf("its clock was set back: of samples at one time the first counts (%d do not), windows of times that were recorded twice have flag %d", r.Repeats, wire.FlagClock))
+	case r.Repeats > 0:
+		w = append(w, fmt.Sprintf("%d samples are at the time of an earlier one and do not count", r.Repeats))
 	}
 	if r.Missing > 0 {
 		w = append(w, fmt.Sprintf("%d samples are exactly 0, 0, 0 and count as missing", r.Missing))

@@ -82,13 +82,16 @@ type worker struct {
 	sums           []window.Summed // of the block, for sets that look around
 }
 
+// countsIn is the place of activity counts among a set's columns; -1: it has none.
+func countsIn(set *features.Set) int { return slices.Index(set.Columns(), "counts_li_vm") }
+
 func newWorker(cfg Config) *worker {
 	w := &worker{cfg: cfg, columns: features.Columns(cfg.Sets...)}
 	w.enmo, w.tempMean = slices.Index(w.columns, "enmo"), slices.Index(w.columns, "temp_mean")
 	w.rows, w.around = make([]*window.Rows, len(cfg.Sets)), make([]*window.Around, len(cfg.Sets))
 	for i, set := range cfg.Sets {
 		w.out = append(w.out, wire.NewWindowRows(wire.WindowSchema(w.columns)))
-		w.counts = append(w.counts, slices.Index(set.Columns(), "counts_li_vm"))
+		w.counts = append(w.counts, countsIn(set))
 		if set.LooksAround() {
 			w.around[i] = window.NewAround(set, w.columns)
 			continue

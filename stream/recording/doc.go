@@ -3,7 +3,7 @@
 //
 // # Formats
 //
-// Told by their content, plain or gzip:
+// Told by their content, plain or gzip, texts with or without a byte order mark:
 //
 //   - Canonical CSV: the header timestamp,x,y,z,temperature, then a row per
 //     sample: seconds since 1970, g, degrees Celsius or nothing.
@@ -56,7 +56,8 @@
 //     reading, at their first sample. Readings of a batch are evenly spaced to
 //     within the larger of the tolerance and a quarter of a sample (an E4's
 //     exactly); one that is not, as after blanks, begins a new batch.
-//   - Start moves all times by the same amount.
+//   - Start moves all times by the same amount: the first sample in the file to it,
+//     which is not the earliest where the clock was set back.
 //
 // Rows, blocks and pages that cannot be read are left out and counted, with their
 // places told, as is a damaged or missing end of a file; only a file without a

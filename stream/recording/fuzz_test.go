@@ -286,6 +286,7 @@ func FuzzCounts(f *testing.F) {
 // FuzzText: lines of any length and end are told apart as bufio tells them.
 func FuzzText(f *testing.F) {
 	f.Add([]byte("1,0,0,0,\n2,0,0,0,\r\n\n3,0,0,0,"), uint32(0), uint32(1))
+	f.Add([]byte(byteOrderMark+"1,0,0,0,\n2,0,0,0,\n"), uint32(0), uint32(9))
 	f.Add([]byte("1,0,0,0,\n2,0,0,0,\n"), uint32(maxLine), uint32(9))
 	f.Add([]byte("1,0,0,0,\n2,0,0,0,\n"), uint32(3*maxLine-9), uint32(9))
 	f.Fuzz(func(t *testing.T, b []byte, long, at uint32) {

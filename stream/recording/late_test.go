@@ -125,6 +125,8 @@ func lateFiles() (files []late) {
 		}
 		return r
 	}, Options{LSBPerG: 64})
+	early := time.Unix(1000, 0)
+	add("set back, moved before all time", from(lateRows-5000, func(i int, r *lateRow) { r.at -= 3600e9 }), Options{Start: &early})
 	soon := maxTime.Add(-37 * time.Minute) // of 38.8
 	add("moved beyond all time", plain, Options{Start: &soon})
 	return files
@@ -246,6 +248,20 @@ func TestLate(t *testing.T) {
 		t.Errorf("begun again: %s", got)
 	}
 	golden(t, "late.txt", got.String())
+}
+
+// TestByteOrderMark: a text that begins with one is the text without it.
+func TestByteOrderMark(t *testing.T) {
+	l := late{row: lateFiles()[0].row}
+	for _, body := range []string{l.canonical(), l.geneactiv()} {
+		r := open(t, write(t, "a.csv", body), Options{})
+		want := tell(r, digest(t, r))
+		for _, path := range l.paths(t, byteOrderMark+body) {
+			if got, _ := toldOnce(t, path, Options{}); got != want {
+				t.Errorf("%s: %s\nwant %s", path, got, want)
+			}
+		}
+	}
 }
 
 // TestExpected: how many samples there will be is about right from the beginning on,

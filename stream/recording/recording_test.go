@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +100,41 @@ func TestStartMovesEverything(t *testing.T) {
 	}
 	if !is.First.Equal(to) || b.tempT[0] != to.UnixNano() {
 		t.Errorf("first sample at %v, first reading at %d", is.First, b.tempT[0])
+	}
+}
+
+// TestSetBack: what a recording spans does not depend on where in the file its earliest
+// and latest samples are, and all of it is moved into the times that there are, or none.
+func TestSetBack(t *testing.T) {
+	path := write(t, "a.csv", rowsAt(slices.Concat(count(6400, 8320), count(0, 320), count(3200, 3520)), func(int) string { return "" }))
+	far := write(t, "b.csv", csvHeader+"\n0,0,0,1,\n1,0,0,1,\n2,0,0,1,\n7258118399,0,0,1,\n")
+	for _, c := range []struct {
+		path        string
+		start, from int64 // seconds since 1970; 0: as recorded
+		says        string
+	}{
+		{path, 0, 1000, ""},
+		{path, 200, 0, ""},
+		{path, 199, 0, "would begin in 1969"},
+		{far, 7258118000, 0, "would end in 2429"},
+	} {
+		var o Options
+		if c.start != 0 {
+			o.Start = new(time.Unix(c.start, 0))
+		}
+		for name, read := range map[string]func(string, Options) (*Recording, error){"Open": Open, "Begin": Begin} {
+			r, err := read(c.path, o)
+			switch {
+			case c.says != "":
+				if err == nil || !strings.Contains(err.Error(), "--start") || !strings.Contains(err.Error(), c.says) {
+					t.Errorf("%s, moved to %d: %v, want %q", name, c.start, err, c.says)
+				}
+			case err != nil:
+				t.Fatal(err)
+			case r.First.Unix() != c.from+200 || r.Earliest.Unix() != c.from || r.Latest.UnixNano() != (c.from+260)*1e9-31_250_000:
+				t.Errorf("%s, moved to %d: first %v, from %v to %v", name, c.start, r.First, r.Earliest, r.Latest)
+			}
+		}
 	}
 }
 

@@ -45,11 +45,12 @@ func conclude(path string, src source, o Options, s *survey, damage Damage) (*Re
 	if err := r.setScale(s, o); err != nil {
 		return nil, err
 	}
+	r.First = time.Unix(0, s.first).UTC()
 	if o.Start != nil {
-		r.shift = o.Start.UnixNano() - s.first
+		r.First, r.shift = o.Start.UTC(), o.Start.UnixNano()-s.first
 	}
-	at := func(t int64) time.Time { return time.Unix(0, t+r.shift).UTC() }
-	r.First, r.Earliest, r.Latest = at(s.first), at(s.span[0]), at(s.span[1])
+	at := func(t int64) time.Time { return r.First.Add(time.Duration(t - s.first)) } // may be beyond what nanoseconds since 1970 hold
+	r.Earliest, r.Latest = at(s.span[0]), at(s.span[1])
 	if o.Start != nil && r.Earliest.Before(minTime) {
 		return nil, fmt.Errorf("--start: the recording, whose clock was set back, would begin in %d", r.Earliest.Year())
 	}

@@ -165,7 +165,11 @@ func openMember(archive, name string) (io.ReadCloser, error) {
 	return nil, fmt.Errorf("open %s in %s: %w", name, archive, fs.ErrNotExist)
 }
 
-// stream opens the file, unzipped where it is gzip, whatever its name.
+// byteOrderMark is what some editors and spreadsheets begin a text with.
+const byteOrderMark = "\ufeff"
+
+// stream opens the file, unzipped where it is gzip, whatever its name, after a byte
+// order mark: no binary format begins with one.
 func (f file) stream() (*bufio.Reader, io.Closer, error) {
 	c, err := f.open()
 	if err != nil {
@@ -182,6 +186,9 @@ func (f file) stream() (*bufio.Reader, io.Closer, error) {
 			return nil, nil, fmt.Errorf("unzip %s: %w", f.name, err)
 		}
 		r = bufio.NewReaderSize(z, maxLine)
+	}
+	if mark, _ := r.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
+		_, _ = r.Discard(len(mark)) // the buffer holds it
 	}
 	return r, c, nil
 }

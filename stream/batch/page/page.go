@@ -44,7 +44,7 @@ func Write(w io.Writer, r *batch.Report) error {
 	for _, g := range r.Gaps {
 		v.lost += g.To.Sub(g.From)
 	}
-	v.Missing = v.lost.Round(time.Millisecond).String()
+	v.Lost = v.lost.Round(time.Millisecond).String()
 	v.scales(r.Minutes)
 	v.states(r.Wear)
 	v.doubts(r)
@@ -68,7 +68,7 @@ type view struct {
 	NominalHz          float64
 	Gaps               []batch.Gap
 	More               int
-	Missing            string
+	Lost               string  // by gaps
 	TopMG              float64 // of the activity's axis
 	Cold, Warm         float64 // of the temperature's axis, degC
 	HasTemp            bool

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"github.com/wearstream/wearstream/deploy/local/parts"
 	"github.com/wearstream/wearstream/stream/batch"
 	"github.com/wearstream/wearstream/stream/batch/page"
+	"github.com/wearstream/wearstream/stream/recording"
 )
 
 // nowhere takes rows and keeps none.
@@ -178,5 +181,54 @@ func TestPageOfShort(t *testing.T) {
 	}
 	if got := text.String(); strings.Count(got, `class="panel"`) != 1 || strings.Contains(got, `class="temp"`) || strings.Contains(got, "NaN") || !strings.Contains(got, "<td>left</td>") {
 		t.Errorf("page:\n%s", got)
+	}
+}
+
+// TestDaysWithoutData: only days with minutes are drawn, and between them is said how many
+// were left out, whatever the order of minutes and however far one is.
+func TestDaysWithoutData(t *testing.T) {
+	first := time.Date(2026, 3, 1, 20, 10, 0, 0, time.UTC)
+	last := first.AddDate(80, 0, 0)
+	r := batch.Report{Input: batch.Input{Sensor: "w1"}, Recording: &recording.Recording{First: first.AddDate(0, 0, 4), Earliest: first, Latest: last, RateMHz: 1000}, MeasuredHz: 1}
+	for _, at := range []time.Time{first.AddDate(0, 0, 4), first, first.AddDate(0, 0, 1), first.AddDate(0, 0, 6), last} {
+		for i := range 3 {
+			r.Minutes = append(r.Minutes, batch.Minute{Start: at.Add(time.Duration(i) * time.Minute).UnixNano(), Coverage: 1, ENMO: 0.1, Temp: 30})
+		}
+	}
+	var text bytes.Buffer
+	if err := page.Write(&text, &r); err != nil {
+		t.Fatal(err)
+	}
+	got := text.String()
+	titles := regexp.MustCompile(`<h3>.*</h3>|[0-9]+ days? without`).FindAllString(got, -1)
+	want := []string{"<h3>Sunday 2026-03-01</h3>", "<h3>Monday 2026-03-02</h3>", "2 days without", "<h3>Thursday 2026-03-05</h3>", "1 day without", "<h3>Saturday 2026-03-07</h3>", "29212 days without", "<h3>Monday 2106-03-01</h3>"}
+	if !slices.Equal(titles, want) || strings.Count(got, `class="panel"`) != 5 || strings.Count(got, `<rect class="full"`) != 6 {
+		t.Errorf("panels %q, want %q", titles, want)
+	}
+	if len(got) > 50_000 {
+		t.Errorf("a page of %d bytes", len(got))
+	}
+}
+
+// TestLeftOut: what of the samples no window has is told, and of nothing else.
+func TestLeftOut(t *testing.T) {
+	at := time.Date(2026, 3, 1, 20, 10, 0, 0, time.UTC)
+	for _, c := range []struct {
+		r         batch.Report
+		says, not string
+	}{
+		{batch.Report{}, "every row of the file was read", "samples of exactly"},
+		{batch.Report{Gaps: []batch.Gap{{From: at, To: at.Add(time.Minute)}}}, "1 between the first and the last sample, 1m0s together", "samples of exactly"},
+		{batch.Report{Missing: 77}, "<p>77 samples of exactly 0, 0, 0", "set back"},
+		{batch.Report{Back: true, Repeats: 12}, "12 do not. Windows of times that were recorded twice have samples of both: flag 32", "samples of exactly"},
+	} {
+		c.r.Recording = &recording.Recording{First: at, Earliest: at, Latest: at.Add(time.Hour), RateMHz: 1000}
+		var text bytes.Buffer
+		if err := page.Write(&text, &c.r); err != nil {
+			t.Fatal(err)
+		}
+		if got := text.String(); !strings.Contains(got, c.says) || strings.Contains(got, c.not) {
+			t.Errorf("it does not say %q, or says %q:\n%s", c.says, c.not, got[strings.Index(got, "<h2>Gaps"):])
+		}
 	}
 }
