@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -151,7 +152,7 @@ func launchUpOn(t testing.TB, data string, flags ...string) *upProcess {
 		t.Fatal(err)
 	}
 	go func() { u.cmd.Wait(); close(u.done) }()
-	t.Cleanup(u.kill)
+	t.Cleanup(func() { u.dump(); u.kill() })
 	return u
 }
 
@@ -187,6 +188,34 @@ func (u *upProcess) ready() {
 func (u *upProcess) kill() {
 	u.cmd.Process.Kill()
 	<-u.done
+}
+
+// dump says of an up whose test failed whether it takes itself for ready, what waits in
+// front of it, what it said last, and what its parts do.
+func (u *upProcess) dump() {
+	if !u.t.Failed() {
+		return
+	}
+	for _, path := range []string{"/readyz", "/metrics"} {
+		resp, err := http.Get(u.at.Admin + path)
+		if err != nil {
+			break
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		for line := range strings.Lines(string(body)) {
+			if path == "/readyz" || strings.Contains(line, "_lag_") && !strings.HasSuffix(line, " 0\n") {
+				u.t.Log(strings.TrimSpace(line))
+			}
+		}
+	}
+	said := tail(u.errs.String(), 4000)
+	_ = u.cmd.Process.Signal(syscall.SIGQUIT)
+	select {
+	case <-u.done:
+	case <-time.After(5 * time.Second):
+	}
+	u.t.Logf("up said last:\n%s\nand does:\n%s", said, tail(u.errs.String(), 40_000))
 }
 
 // stop asks it to end and wants a clean end within ten seconds.

@@ -342,7 +342,7 @@ func (o *operator) restateWear(s *sensor, why cause, out stream.Output) error {
 	all := slices.DeleteFunc(slices.Clone(s.words), func(w *words) bool { return w == s.own })
 	all = append(all, s.own)
 	for _, by := range all {
-		for _, m := range o.dueOf(s, by, why) {
+		for _, m := range s.dueOf(by, why) {
 			if now := at(s.head.Assignments, m); isSide(*why.said) && !(isSide(now) && now.ofSame(*why.said)) {
 				if err := o.takeBack(s, m, *why.said, out); err != nil {
 					return err
@@ -351,7 +351,7 @@ func (o *operator) restateWear(s *sensor, why cause, out stream.Output) error {
 		}
 	}
 	for _, by := range all {
-		for _, m := range o.dueOf(s, by, why) {
+		for _, m := range s.dueOf(by, why) {
 			is := by.of(m)
 			if is.revision++; is.State == window.Final {
 				is.State = window.Corrected
@@ -366,7 +366,7 @@ func (o *operator) restateWear(s *sensor, why cause, out stream.Output) error {
 
 // dueOf are the minutes that are to be said again. What the log no longer holds stands,
 // like its windows.
-func (o *operator) dueOf(s *sensor, by *words, why cause) (due []int64) {
+func (s *sensor) dueOf(by *words, why cause) (due []int64) {
 	for k := range by.from(why.said.From, isHandedOut) {
 		if k.Start >= why.said.To {
 			break
