@@ -50,6 +50,9 @@ func (w *Window) crossRate(signal int) float64 {
 	} else {
 		sum := [ofVM]int64{w.x.sum, w.y.sum, w.z.sum}[signal]
 		v := [ofVM][]int32{s.X, s.Y, s.Z}[signal]
+		if rest := sum % n; rest != 0 { // no value is the mean
+			return float64(timesAcross(v, sum/n+rest>>63)) / float64(n)
+		}
 		last := side(int64(v[0])*n - sum)
 		for _, a := range v {
 			now := side(int64(a)*n - sum)
@@ -58,6 +61,17 @@ func (w *Window) crossRate(signal int) float64 {
 		}
 	}
 	return float64(changes) / float64(n)
+}
+
+// timesAcross is how often values come to be above a bound, or no longer are.
+func timesAcross(v []int32, bound int64) (changes int64) {
+	last := (bound - int64(v[0])) >> 63
+	for _, a := range v {
+		above := (bound - int64(a)) >> 63 // all ones: it is
+		changes -= last ^ above
+		last = above
+	}
+	return changes
 }
 
 // side is the sign of v, and differ 1 if a is not b, without branches, which
