@@ -17,7 +17,7 @@ func clock(context.Context) (string, error) {
 		return "", fmt.Errorf("ask the kernel about the clock: %w", err)
 	}
 	if status == unix.TIME_ERROR || t.Status&unix.STA_UNSYNC != 0 {
-		return "", warning{errors.New("the kernel says that this clock follows no other; ticks and append times are only as good as it")}
+		return "", warning{error: errors.New("the kernel says that this clock follows no other; ticks and append times are only as good as it")}
 	}
 	return fmt.Sprintf("synchronised, largest error %v", time.Duration(t.Maxerror)*time.Microsecond), nil
 }

@@ -9,5 +9,5 @@ import (
 
 // clock cannot be asked about here.
 func clock(context.Context) (string, error) {
-	return "", warning{errors.New("not known on this system: see that the clock is synchronised")}
+	return "", warning{error: errors.New("not known on this system: see that the clock is synchronised")}
 }

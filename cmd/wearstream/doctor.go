@@ -108,9 +108,9 @@ func disk(dir string) (string, error) {
 	case free < 100<<20:
 		return "", fmt.Errorf("%s: nothing can be stored", text)
 	case free < all/20:
-		return "", warning{errors.New(text)}
+		return "", warning{error: errors.New(text)}
 	case info.Mode().Perm()&0o077 != 0:
-		return "", warning{fmt.Errorf("others can read it: chmod 700 %s", dir)}
+		return "", warning{error: fmt.Errorf("others can read it: chmod 700 %s", dir)}
 	}
 	return text, nil
 }
@@ -178,7 +178,7 @@ func (y *canary) handshake(ctx context.Context) (string, error) {
 	days := func(c *x509.Certificate) int { return int(time.Until(c.NotAfter).Hours() / 24) }
 	text := fmt.Sprintf("TLS; days left: gateway %d, device %d", days(server), days(cert.Leaf))
 	if min(days(server), days(cert.Leaf)) < 7 {
-		return "", warning{errors.New(text)}
+		return "", warning{error: errors.New(text)}
 	}
 	return text, nil
 }

@@ -1,17 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/wearstream/wearstream/sink/clickhouse"
@@ -50,7 +49,10 @@ const (
 )
 
 // warning is an error that stops nothing.
-type warning struct{ error }
+type warning struct {
+	error
+	mend string // instead of the probe's; empty: as the probe says
+}
 
 func (p probe) try(ctx context.Context) finding {
 	if p.within == 0 {
@@ -63,8 +65,8 @@ func (p probe) try(ctx context.Context) finding {
 	f := finding{What: p.what, At: p.at, State: good, Says: says, Took: time.Since(start), code: p.code}
 	if err != nil {
 		f.State, f.Says, f.Mend = fails, err.Error(), p.mend
-		if _, ok := errors.AsType[warning](err); ok {
-			f.State = warns
+		if w, ok := errors.AsType[warning](err); ok {
+			f.State, f.Mend = warns, cmp.Or(w.mend, p.mend)
 		}
 	}
 	return f
@@ -149,16 +151,17 @@ func (s *site) checkTopics(ctx context.Context) (string, error) {
 	if err := kafka.Verify(ctx, cl, s.cell, topics, replicas); err != nil {
 		return "", err
 	}
-	versions, err := kadm.NewClient(cl).ApiVersions(ctx)
+	brokers, versions, err := kafka.Speaks(ctx, cl)
 	if err != nil {
 		return "", err
 	}
-	kinds := map[string]bool{}
-	for _, v := range versions {
-		kinds[v.VersionGuess()] = true
+	text := fmt.Sprintf("brokers: %d, speaking Kafka %s; %d topics of cell %s as they should be",
+		brokers, strings.Join(versions, " and "), len(topics), s.cell)
+	if slices.ContainsFunc(versions, kafka.Tears) {
+		return "", warning{error: fmt.Errorf("%s; but this version may leave a transaction by half when all brokers that keep a partition restart at once (KAFKA-20734)", text),
+			mend: "run Apache Kafka 4.0 to 4.2, or a release that names KAFKA-20734 as fixed"}
 	}
-	return fmt.Sprintf("brokers: %d, speaking Kafka %s; %d topics of cell %s as they should be",
-		len(versions), strings.Join(slices.Sorted(maps.Keys(kinds)), " and "), len(topics), s.cell), nil
+	return text, nil
 }
 
 func checkObjects(ctx context.Context, place, cell string) (string, error) {
