@@ -312,15 +312,9 @@ func (s *sensor) restore(key string, value []byte) error {
 	case kind == kindBlock && len(n) == 2:
 		return s.restoreBlock(name{n[0], n[1]}, value)
 	case kind == kindLedger && len(n) == 2:
-		k := window.PageKey{Length: time.Duration(n[0]) * time.Second, Index: int64(n[1])}
-		page, err := window.ParsePage(k, value)
-		s.ledger.Set(ledgerPage{k, page})
-		return err
+		return restorePage(&s.ledger, window.PageKey{Length: time.Duration(n[0]) * time.Second, Index: int64(n[1])}, value)
 	case kind == kindQuarter && len(n) == 1:
-		k := window.PageKey{Length: quarterLength, Index: int64(n[0])}
-		page, err := window.ParsePage(k, value)
-		s.quarters.Set(ledgerPage{k, page})
-		return err
+		return restorePage(&s.quarters, window.PageKey{Length: quarterLength, Index: int64(n[0])}, value)
 	case kind == kindOrders && len(n) == 0:
 		var orders []string
 		err := cbor.Unmarshal(value, &orders)
@@ -344,6 +338,12 @@ func (s *sensor) restore(key string, value []byte) error {
 		return fmt.Errorf("state key %q is unknown", key)
 	}
 	return nil
+}
+
+func restorePage(ledger *state.Table[window.PageKey, ledgerPage], k window.PageKey, value []byte) error {
+	page, err := window.ParsePage(k, value)
+	ledger.Set(ledgerPage{k, page})
+	return err
 }
 
 func (s *sensor) restoreBlock(first name, value []byte) error {

@@ -143,10 +143,7 @@ func (s *sensor) restoreWords(n []uint64, value []byte) error {
 	if place >= uint64(len(s.words)) {
 		return fmt.Errorf("words by order %d of %d", place, len(s.words))
 	}
-	k := window.PageKey{Length: time.Minute, Index: int64(index)}
-	page, err := window.ParsePage(k, value)
-	s.words[place].Set(ledgerPage{k, page})
-	return err
+	return restorePage(&s.words[place].Table, window.PageKey{Length: time.Minute, Index: int64(index)}, value)
 }
 
 // ownWords finds, after all was restored, the words of the order that says what comes.
