@@ -66,7 +66,7 @@ func TestTransactionsOutliveTheBroker(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, 60*time.Second, "all producers commit", func() error {
+	eventually(t, 2*time.Minute, "all producers commit", func() error {
 		if n := committed.Load(); n < 10*producers {
 			return fmt.Errorf("%d transactions", n)
 		}
@@ -88,7 +88,7 @@ func TestTransactionsOutliveTheBroker(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	ctx, cancel = context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var first map[string]int
 	for p := range int32(partitions) {
