@@ -6,8 +6,8 @@ import (
 	"github.com/wearstream/wearstream/features/internal/int128"
 )
 
-// arms are the share of epochs of 5 s, of those with samples, in which an axis points
-// more than 30 degrees up, or down: its angle_of_mean, which is that of gravity where
+// arms are the share of epochs of 5 s, of those of which half is covered, in which an axis
+// points more than 30 degrees up, or down: its angle_of_mean, which is that of gravity where
 // the wrist does not accelerate for long, is above 30, or below -30. Of the axis along
 // the forearm that says whether the arm was raised or hung; it says nothing of the posture
 // of the body. Which axis that is, and which way it points, depends on the model and on

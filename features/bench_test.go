@@ -11,7 +11,7 @@ func BenchmarkEpoch(b *testing.B) {
 	b.ReportAllocs()
 	before := cpuTime()
 	for b.Loop() {
-		sink = NewEpoch(s, r, milli(50))
+		sink = newTestEpoch(s, r, milli(50))
 	}
 	_ = sink
 	perSample(b, before, len(s.X))
@@ -28,7 +28,7 @@ func BenchmarkWindows(b *testing.B) {
 		minute.Samples = s
 		for i := range 12 {
 			short.Reset(EpochLength, milli(50))
-			short.Epoch = NewEpoch(s.slice(i*250, i*250+250), r.slice(i*5, i*5+5), milli(50))
+			short.Epoch = newTestEpoch(s.slice(i*250, i*250+250), r.slice(i*5, i*5+5), milli(50))
 			Core.Values(&short, out)
 			minute.Merge(&short.Epoch)
 		}

@@ -133,7 +133,7 @@ func (b *Block) close(s Samples, r Readings, yield func(*Result)) {
 	b.first, b.read = j, l
 	t := &b.traces[b.epoch]
 	part := s.part(i, j)
-	e, roots := newEpoch(part, Readings{r.T[k:l], r.MilliC[k:l]}, b.rate, b.roots)
+	e, roots := newEpoch(from, part, Readings{r.T[k:l], r.MilliC[k:l]}, b.rate, b.roots)
 	b.roots = roots
 	if i < j {
 		b.look(t, &e, part)

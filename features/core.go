@@ -8,7 +8,7 @@ import (
 // Core is the set core.v1: what every study gets.
 var Core = &Set{
 	Name:    "core.v1",
-	Version: "1.2.0",
+	Version: "1.3.0",
 	Features: slices.Concat(
 		xAxis,
 		yAxis,

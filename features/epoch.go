@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// EpochLength is the longest interval that NewEpoch takes.
+// EpochLength is that of the intervals that NewEpoch takes.
 const EpochLength = 5 * time.Second
 
 // Lengths are the window lengths of the product, shortest first. Each is a whole
@@ -37,17 +37,19 @@ type Epoch struct {
 	raised  raised
 }
 
-// NewEpoch accumulates one epoch of at most 5 s, given the configured rate in
-// millihertz. Both inputs may be empty.
-func NewEpoch(s Samples, r Readings, rate uint32) Epoch {
+// NewEpoch accumulates one epoch of 5 s that begins at start, given the configured rate
+// in millihertz. Both inputs may be empty. Of an epoch of which less than half is covered
+// (definitions, section 3) the samples count in longer windows, but not the epoch: what
+// is a mean or a share of epochs leaves it out.
+func NewEpoch(start int64, s Samples, r Readings, rate uint32) Epoch {
 	var memory [512]float64 // enough to 102 Hz
-	e, _ := newEpoch(s, r, rate, memory[:])
+	e, _ := newEpoch(start, s, r, rate, memory[:])
 	return e
 }
 
 // newEpoch answers the vector magnitudes of the samples, too, in the memory given if
 // that is enough.
-func newEpoch(s Samples, r Readings, rate uint32, memory []float64) (Epoch, []float64) {
+func newEpoch(start int64, s Samples, r Readings, rate uint32, memory []float64) (Epoch, []float64) {
 	n := len(s.X)
 	vm := slices.Grow(memory[:0], n)[:n]
 	e := Epoch{
@@ -57,9 +59,30 @@ func newEpoch(s Samples, r Readings, rate uint32, memory []float64) (Epoch, []fl
 		vm:   newMagnitude(s, vm),
 		temp: newTemperature(r),
 	}
-	e.raised = newRaised(e.x.sum, e.y.sum, e.z.sum)
+	if halfCovered(start, s.T, rate) {
+		e.raised = newRaised(e.x.sum, e.y.sum, e.z.sum)
+	} else {
+		e.vm.mads, e.vm.epochs = 0, 0
+	}
 	e.jerk = newJerk(s, rate, max(e.x.span(), e.y.span(), e.z.span()))
 	return e, vm
+}
+
+// halfCovered reports whether the samples of an epoch cover half of it or more: each the
+// time from the one before, and the last that to the end, at most 1.5 nominal spacings.
+func halfCovered(start int64, t []int64, rate uint32) bool {
+	if len(t) == 0 {
+		return false
+	}
+	const half = int64(EpochLength) / 2
+	most, last, covered := 1_500_000_000_000/int64(rate), start, int64(0)
+	for _, t := range t {
+		if covered += min(t-last, most); covered >= half {
+			return true
+		}
+		last = t
+	}
+	return covered+min(start+int64(EpochLength)-last, most) >= half
 }
 
 // Merge extends e by next, which lies later in event time. The order matters for

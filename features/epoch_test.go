@@ -40,6 +40,15 @@ func (r Readings) slice(i, j int) Readings {
 	return Readings{r.T[i:j], r.MilliC[i:j]}
 }
 
+// newTestEpoch is an epoch that begins with its first sample.
+func newTestEpoch(s Samples, r Readings, rate uint32) Epoch {
+	start := int64(0)
+	if len(s.T) > 0 {
+		start = s.T[0]
+	}
+	return NewEpoch(start, s, r, rate)
+}
+
 func milli(rate int) uint32 { return uint32(rate * 1000) }
 
 // epochs cuts a wrist of whole epochs.
@@ -47,7 +56,7 @@ func epochs(seconds, rate int) []Epoch {
 	s, r := wrist(seconds, rate)
 	var es []Epoch
 	for i := 0; i < seconds; i += 5 {
-		es = append(es, NewEpoch(s.slice(i*rate, (i+5)*rate), r.slice(i, i+5), milli(rate)))
+		es = append(es, newTestEpoch(s.slice(i*rate, (i+5)*rate), r.slice(i, i+5), milli(rate)))
 	}
 	return es
 }
@@ -74,7 +83,7 @@ func merged(es []Epoch) Epoch {
 // in whatever order they were merged.
 func TestMergeIsExact(t *testing.T) {
 	s, r := wrist(60, 50)
-	whole := NewEpoch(s, r, milli(50))
+	whole := newTestEpoch(s, r, milli(50))
 	es := epochs(60, 50)
 	inOrder := merged(es)
 	integers := func(e Epoch) []any {
@@ -103,15 +112,15 @@ func TestMergeOfNothing(t *testing.T) {
 	want := merged(es)
 	for range 20 {
 		at := rand.IntN(len(es) + 1)
-		if got := merged(slices.Insert(slices.Clone(es), at, Epoch{}, NewEpoch(Samples{}, Readings{}, milli(50)))); got != want {
+		if got := merged(slices.Insert(slices.Clone(es), at, Epoch{}, newTestEpoch(Samples{}, Readings{}, milli(50)))); got != want {
 			t.Fatalf("with nothing at %d: %+v\nwithout %+v", at, got, want)
 		}
 	}
 	s, r := wrist(5, 50)
-	apart := NewEpoch(s, Readings{}, milli(50))
-	warm := NewEpoch(Samples{}, r, milli(50))
+	apart := newTestEpoch(s, Readings{}, milli(50))
+	warm := newTestEpoch(Samples{}, r, milli(50))
 	apart.Merge(&warm)
-	if together := NewEpoch(s, r, milli(50)); apart != together {
+	if together := newTestEpoch(s, r, milli(50)); apart != together {
 		t.Errorf("samples and readings merged %+v\ntogether %+v", apart, together)
 	}
 }
@@ -280,7 +289,7 @@ func TestFullScale(t *testing.T) {
 		}
 		s.X, s.Y, s.Z, r.MilliC = append(s.X, v), append(s.Y, v), append(s.Z, v), append(r.MilliC, v)
 	}
-	quarter := merged(slices.Repeat([]Epoch{NewEpoch(s, r, milli(1000))}, 180))
+	quarter := merged(slices.Repeat([]Epoch{newTestEpoch(s, r, milli(1000))}, 180))
 	got := values(quarter, Samples{}, 15*time.Minute, 1000)
 	total := 180.0 * n
 	half := (math.Exp2(32) - 1) / 2
@@ -294,7 +303,7 @@ func TestFullScale(t *testing.T) {
 			t.Errorf("%s = %.17g, want %.17g", id, v, want)
 		}
 	}
-	minute := merged(slices.Repeat([]Epoch{NewEpoch(s, r, milli(1000))}, 12))
+	minute := merged(slices.Repeat([]Epoch{newTestEpoch(s, r, milli(1000))}, 12))
 	got = values(minute, s, time.Minute, 1000)
 	for id, want := range map[string]float64{
 		"x_p05": -2147.483648, "y_p25": -2147.483648, "z_p95": 2147.483647,
@@ -309,7 +318,7 @@ func TestFullScale(t *testing.T) {
 
 func TestUndefined(t *testing.T) {
 	nothing := Samples{T: []int64{1}, X: []int32{0}, Y: []int32{0}, Z: []int32{0}}
-	one := NewEpoch(nothing, Readings{T: []int64{5}, MilliC: []int32{36_600}}, milli(50))
+	one := newTestEpoch(nothing, Readings{T: []int64{5}, MilliC: []int32{36_600}}, milli(50))
 	for _, c := range []struct {
 		name      string
 		e         Epoch
@@ -319,8 +328,8 @@ func TestUndefined(t *testing.T) {
 	}{
 		{"empty", Epoch{}, Samples{}, EpochLength, "^temp_n$"},
 		{"empty", Epoch{}, Samples{}, time.Minute, "^temp_n$"},
-		{"one sample of nothing", one, nothing, EpochLength, "^(.*_of_mean|.*_sd|.*_slope.*)$"},
-		{"one sample of nothing", one, nothing, time.Minute, "^(.*_of_mean|.*_sd|.*_slope.*|jerk_rms)$"},
+		{"one sample of nothing", one, nothing, EpochLength, "^(.*_of_mean|.*_sd|.*_slope.*|mad)$"},
+		{"one sample of nothing", one, nothing, time.Minute, "^(.*_of_mean|.*_sd|.*_slope.*|jerk_rms|mad5_mean|arm_.*)$"},
 	} {
 		pattern, empty := regexp.MustCompile(c.undefined), c.e.N() == 0
 		out := values(c.e, c.s, c.length, 50)
@@ -336,10 +345,54 @@ func TestUndefined(t *testing.T) {
 	}
 }
 
+// TestThinEpoch: an epoch of which less than half is covered, and which so has no values
+// of its own, is none in means and shares of epochs; its samples count.
+func TestThinEpoch(t *testing.T) {
+	s, _ := wrist(10, 50)
+	const start = 250 // of the second epoch
+	for _, c := range []struct {
+		name     string
+		from, to int // samples of it
+		every    int
+		covered  bool
+	}{
+		{"none", 0, 0, 1, false},
+		{"one", 100, 101, 1, false},
+		{"half but a sample", 0, 124, 1, false},
+		{"half", 0, 125, 1, true}, // 124 spacings, and one and a half after the last
+		{"half in the middle", 60, 184, 1, true},
+		{"all", 0, 250, 1, true},
+		{"every third", 0, 250, 3, true},
+		{"every fourth", 0, 250, 4, false},
+	} {
+		var own Samples
+		for i := start + c.from; i < start+c.to; i += c.every {
+			own.T, own.X, own.Y, own.Z = append(own.T, s.T[i]), append(own.X, s.X[i]), append(own.Y, s.Y[i]), append(own.Z, s.Z[i])
+		}
+		e := NewEpoch(s.T[start], own, Readings{}, milli(50))
+		if covered := e.vm.epochs == 1; covered != c.covered {
+			t.Errorf("%s: covered is %v", c.name, covered)
+		}
+		var tr trace
+		if tr.inactive(&e); tr.epochs != e.vm.epochs {
+			t.Errorf("%s: %d epochs to be inactive in", c.name, tr.epochs)
+		}
+		whole := NewEpoch(s.T[0], s.slice(0, start), Readings{}, milli(50))
+		mad, up := whole.vm.mads, whole.raised
+		whole.Merge(&e)
+		if whole.N() != start+len(own.T) {
+			t.Errorf("%s: %d samples", c.name, whole.N())
+		}
+		if same := whole.vm.mads == mad && whole.raised == up && whole.vm.epochs == 1; same == c.covered {
+			t.Errorf("%s: the mean of MADs and the shares of the first epoch alone: %v", c.name, same)
+		}
+	}
+}
+
 func TestNewEpochAllocatesNothing(t *testing.T) {
 	s, r := wrist(5, 100)
 	var e Epoch
-	if n := testing.AllocsPerRun(20, func() { e = NewEpoch(s, r, milli(100)) }); n != 0 {
+	if n := testing.AllocsPerRun(20, func() { e = newTestEpoch(s, r, milli(100)) }); n != 0 {
 		t.Errorf("%v allocations for %d samples", n, e.N())
 	}
 }
@@ -347,7 +400,7 @@ func TestNewEpochAllocatesNothing(t *testing.T) {
 // TestWindowAllocatesNothing: the memory of a window is used again.
 func TestWindowAllocatesNothing(t *testing.T) {
 	s, r := wrist(5, 100)
-	e := NewEpoch(s, r, milli(100))
+	e := newTestEpoch(s, r, milli(100))
 	out := make([]float64, len(Core.Features))
 	var w Window
 	run := func() {
@@ -367,7 +420,7 @@ func TestWindowForgets(t *testing.T) {
 	var w Window
 	out := make([]float64, len(Core.Features))
 	for i := range 12 {
-		part, e := s.slice(i*250, i*250+250), NewEpoch(s.slice(i*250, i*250+250), r.slice(i*5, i*5+5), milli(50))
+		part, e := s.slice(i*250, i*250+250), newTestEpoch(s.slice(i*250, i*250+250), r.slice(i*5, i*5+5), milli(50))
 		w.Reset(time.Minute, milli(50))
 		w.Merge(&e)
 		w.Samples = part

@@ -16,7 +16,7 @@ func TestExt(t *testing.T) {
 			w.Samples.X, w.Samples.Y, w.Samples.Z = append(w.Samples.X, v), append(w.Samples.Y, -v), append(w.Samples.Z, 0)
 		}
 		for i := 0; i < len(values); i += 5 {
-			e := NewEpoch(w.Samples.part(i, min(i+5, len(values))), Readings{}, 1000)
+			e := newTestEpoch(w.Samples.part(i, min(i+5, len(values))), Readings{}, 1000)
 			w.Merge(&e)
 		}
 		out := map[string]float64{}

@@ -2,8 +2,8 @@ package features
 
 import "time"
 
-// inactivity is the share of epochs of 5 s with little movement, of those with
-// samples: less than 0.030 g ENMO (van Hees 2013), or less than 0.0167 g MAD
+// inactivity is the share of epochs of 5 s with little movement, of those of which half is
+// covered: less than 0.030 g ENMO (van Hees 2013), or less than 0.0167 g MAD
 // (Vaha-Ypya et al. 2015, doi 10.1371/journal.pone.0134813).
 var inactivity = []Feature{
 	{ID: "inactive_frac", Unit: "1", Windows: []time.Duration{time.Minute, 15 * time.Minute},
@@ -19,9 +19,11 @@ const (
 	calmMAD  = 0.0167 // g
 )
 
-// inactive judges an epoch with samples.
+// inactive judges an epoch.
 func (t *trace) inactive(e *Epoch) {
-	t.epochs = 1
+	if t.epochs = e.vm.epochs; t.epochs == 0 {
+		return
+	}
 	if e.vm.perSample(e.vm.above) < calmENMO {
 		t.calm = 1
 	}

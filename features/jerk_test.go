@@ -35,7 +35,7 @@ func TestJerkKnowsGaps(t *testing.T) {
 		var merged jerk
 		for at := 0; at < len(s.T); {
 			next := min(at+rng.IntN(400), len(s.T)) // some hold nothing
-			part := NewEpoch(s.slice(at, next), Readings{}, milli(50)).jerk
+			part := newTestEpoch(s.slice(at, next), Readings{}, milli(50)).jerk
 			merged.merge(&part)
 			at = next
 		}

@@ -16,8 +16,8 @@ type magnitude struct {
 	m2          float64 // of (r - mean)^2
 	above       float64 // of max(r - 1 g, 0)
 	apart       float64 // of |r - 1 g|
-	mads        float64 // of the MAD of each epoch
-	epochs      int64   // that have samples
+	mads        float64 // of the MAD of each of these epochs
+	epochs      int64   // of which half is covered
 }
 
 // square is r^2. Three squares of int32 overflow int64 but not uint64.

@@ -21,7 +21,7 @@ func TestPercentilesOfFew(t *testing.T) {
 			}
 			var w Window
 			w.Reset(time.Minute, 2500)
-			w.Epoch, w.Samples = NewEpoch(s, Readings{}, 2500), s
+			w.Epoch, w.Samples = newTestEpoch(s, Readings{}, 2500), s
 			for signal, of := range [][]int32{s.X, s.Y, s.Z} {
 				sorted := slices.Sorted(slices.Values(of))
 				for i, p := range shares {

@@ -20,8 +20,11 @@ import (
 // that of their neighbour.
 //
 // A bout begins and ends with a change of posture. No change within 5 min before, or
-// after, is enough to know that the epoch is in one; an epoch without an angle before
-// either is not a change, so what began before the recording is no bout.
+// after, is enough to say that the epoch is in one; an epoch without an angle before
+// either is not a change. GGIR, which has the whole recording, looks for the changes
+// themselves: with it, what is still from the first sample on, or to the last, is no bout;
+// here, which also runs while the recording does, it is one but for the first and the last
+// 5 min.
 var postures = []Feature{
 	{ID: "anglez_rm", Unit: "deg", Windows: Lengths[:1],
 		Doc: "mean angle of the rolling median of 5 s above the plane across axis z (van Hees 2015)",

@@ -16,7 +16,7 @@ const (
 // else within seconds; windows wait for it.
 var Ref = &Set{
 	Name:     "ref.v1",
-	Version:  "1.0.1",
+	Version:  "1.1.0",
 	Features: slices.Concat(filters, tilts, postures, crossings, counts, meanCrossings, spectrum, inactivity),
 	Lead:     postureLead,
 	Trail:    postureLead,

@@ -14,7 +14,7 @@ type trace struct {
 	stillN               int64   // samples in it
 	smoothN              int64   // samples that were filtered without delay
 	hfenZP, bfenZP       float64 // sums over them, micro-g
-	epochs, calm, flat   int64   // of them with samples; inactive by ENMO, by MAD
+	epochs, calm, flat   int64   // half covered; of them inactive by ENMO, by MAD
 	sustained            float64 // 1 in a sustained inactivity bout, else 0
 }
 

@@ -57,7 +57,7 @@ func Compute(set *features.Set, rec *Recording, length time.Duration) *Rows {
 // epoch accumulates what lies in [from, to).
 func (r *Recording) epoch(from, to int64) features.Epoch {
 	i, j := span(r.Readings.T, from, to)
-	return features.NewEpoch(r.samples(from, to), features.Readings{T: r.Readings.T[i:j], MilliC: r.Readings.MilliC[i:j]}, Rate)
+	return features.NewEpoch(from, r.samples(from, to), features.Readings{T: r.Readings.T[i:j], MilliC: r.Readings.MilliC[i:j]}, Rate)
 }
 
 // samples are those in [from, to).

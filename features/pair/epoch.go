@@ -21,7 +21,7 @@ const (
 
 // Epoch is what pairing needs to know of 5 s of one wrist.
 type Epoch struct {
-	MAD     float64          // g, of core.v1; NaN: no samples
+	MAD     float64          // g, of core.v1; NaN: less than half is covered
 	Apart   [seconds]float64 // mean of |r - 1 g| over each second, g; NaN: no samples
 	Gravity [3]int32         // direction of the mean acceleration, millionths; zeros: none
 	Digest  uint64           // of times and samples

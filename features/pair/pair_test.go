@@ -116,7 +116,7 @@ func TestGolden(t *testing.T) {
 	if got := fmt.Sprintf("%x", digest.Sum(nil)[:8]); got != golden {
 		t.Errorf("other bytes: %s, want %s", got, golden)
 	}
-	if got, want := pair.Algo(), "pair.v1@1.0.0+13402740"; got != want {
+	if got, want := pair.Algo(), "pair.v1@1.1.0+13402740"; got != want {
 		t.Errorf("%s, want %s: numbers changed, and the version?", got, want)
 	}
 }

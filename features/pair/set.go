@@ -30,7 +30,7 @@ var Features = []Feature{
 
 // Algo names the features and their exact definition, as features.Set does.
 func Algo() string {
-	set := features.Set{Name: "pair.v1", Version: "1.0.0", Parameters: map[string]any{
+	set := features.Set{Name: "pair.v1", Version: "1.1.0", Parameters: map[string]any{
 		"min_coverage": MinCoverage, "min_worn_minutes": MinWorn, "active_mad_g": ActiveMAD, "active_second_g": ActiveApart,
 		"log_offset_g": LogOffset, "max_lag_s": MaxLag, "max_log_magnitude_ratio": MaxRatio, "quantile_type": 7, "window_s": 900,
 	}}

@@ -18,7 +18,7 @@ type Side struct {
 
 // Put sets an epoch at its place in the window. The last word counts, so an
 // epoch that comes again changes nothing, and one that late data changed does.
-// An epoch without samples (MAD is NaN) is none.
+// An epoch of which less than half is covered (MAD is NaN) is none.
 func (s *Side) Put(place int, e Epoch) { s.epochs[place], s.has[place] = e, !math.IsNaN(e.MAD) }
 
 // Epoch is the one at a place; that of a place without one says nothing.

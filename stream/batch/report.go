@@ -34,7 +34,7 @@ type Report struct {
 	Missing    int64   // samples of exactly (0, 0, 0), which stands for none
 	Repeats    int64   // samples at a time that another one has
 	Gaps       []Gap   // inside the recording
-	Back       bool    // its clock was set back
+	Back       bool    // its times go back
 	Minutes    []Minute
 	Findings   []pair.Finding // of the recording alone
 	Pairs      []*Pair
@@ -123,7 +123,7 @@ func (r *Report) Warning() string {
 	}
 	switch {
 	case r.Back:
-		w = append(w, fmt.Sprintf("its clock was set back: of samples at one time the first counts (%d do not), windows of times that were recorded twice have flag %d", r.Repeats, wire.FlagClock))
+		w = append(w, fmt.Sprintf("its times go back, as where a clock was set or rows are out of order: of samples at one time the first counts (%d do not), windows in which they do have flag %d", r.Repeats, wire.FlagClock))
 	case r.Repeats > 0:
 		w = append(w, fmt.Sprintf("%d samples are at the time of an earlier one and do not count", r.Repeats))
 	}

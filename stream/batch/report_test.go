@@ -84,7 +84,7 @@ func TestMissingAndRepeats(t *testing.T) {
 		{"neither", nil, 0, 0, nil},
 		{"a stretch of none", nothing(1000, 1600), 600, 0, []string{"600 samples are exactly 0, 0, 0"}},
 		{"none at all", nothing(0, 3000), 3000, 0, []string{"3000 samples"}},
-		{"recorded twice", back, 0, 500, []string{"set back", "(500 do not)", "flag 32"}},
+		{"recorded twice", back, 0, 500, []string{"times go back", "(500 do not)", "flag 32"}},
 		{"a time twice", twice, 0, 1, []string{"1 samples are at the time"}},
 		// Of times of which one of two is missing, the other counts.
 		{"both", func(i int, line string) string { return back(i, nothing(1900, 2100)(i, line)) }, 200, 300, []string{"200 samples", "(300 do not)"}},

@@ -279,12 +279,21 @@ func (m *model) row(k window.Key, entries []*entry) (row, bool) {
 	readings := map[int64]int32{}
 	r := row{length: int(k.Length / time.Second), start: time.Unix(0, k.Start).UTC()}
 	var before []*wire.SampleBatch
+	var last int64
+	var took, want float64 // between samples that follow each other without a gap
 	for _, e := range entries {
 		b := e.raw.SampleBatch
 		inside := false
+		step := 1e12 / float64(b.Nominal())
 		for i := range int(b.N) {
 			t := b.SampleTime(i)
-			inside = inside || k.Start <= t && t < k.End()
+			if t < k.Start || t >= k.End() {
+				continue
+			}
+			if d := float64(t - last); inside || last > 0 && d > 0 && d <= 1.5*step {
+				took, want = took+d, want+step
+			}
+			inside, last = true, t
 		}
 		for i, v := range b.TempMdegC {
 			t := b.ReadingTime(i)
@@ -293,9 +302,6 @@ func (m *model) row(k window.Key, entries []*entry) (row, bool) {
 			}
 		}
 		if inside {
-			if b.RateMHz*100 > b.Nominal()*102 || b.RateMHz*100 < b.Nominal()*98 {
-				r.flags |= wire.FlagRateOff
-			}
 			for _, a := range before {
 				if a.Boot == b.Boot && a.End()-b.SampleTime(0) > 1_500_000_000_000/int64(before[len(before)-1].Nominal()) {
 					r.flags |= wire.FlagClock
@@ -306,6 +312,9 @@ func (m *model) row(k window.Key, entries []*entry) (row, bool) {
 	}
 	if r.n = uint32(len(samples)); r.n == 0 {
 		return r, false
+	}
+	if math.Abs(want/took-1) > 0.02+1e-6 {
+		r.flags |= wire.FlagRateOff
 	}
 	m.describe(&r, k, samples, readings)
 	for _, a := range m.assigned {
@@ -367,7 +376,7 @@ func (m *model) describe(r *row, k window.Key, samples []sample, readings map[in
 				t.T, t.MilliC = append(t.T, v), append(t.MilliC, readings[v])
 			}
 		}
-		e := features.NewEpoch(s, t, rate)
+		e := features.NewEpoch(at, s, t, rate)
 		whole.Merge(&e)
 	}
 	out := make([]float64, len(features.Core.Features))

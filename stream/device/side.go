@@ -64,8 +64,7 @@ func (o *operator) side(s *sensor, r *revision, sum *window.Sum, out stream.Outp
 		return nil
 	}
 	w := o.sides
-	content := w.merger.Merge(r.key, o.batchesOf(r.entries)) // the sum's samples are of shorter windows
-	w.buf = w.of(r.key, sum, content.Samples).Append(w.buf[:0])
+	w.buf = w.of(r.key, sum, o.batchesOf(r.entries)).Append(w.buf[:0])
 	row.Epochs = w.buf
 	return o.putSide(row, now, out)
 }
@@ -93,8 +92,9 @@ func (o *operator) takeBack(s *sensor, m int64, from assignment, out stream.Outp
 }
 
 // of is the side that a quarter's samples make.
-func (w *sides) of(k window.Key, sum *window.Sum, s features.Samples) *pair.Side {
-	side := &pair.Side{}
+func (w *sides) of(k window.Key, sum *window.Sum, batches []*wire.SampleBatch) *pair.Side {
+	content := w.merger.Merge(k, batches) // the sum's samples are of shorter windows
+	side, s := &pair.Side{}, content.Samples
 	w.window.Reset(k.Length, sum.Rate)
 	w.window.Epoch = sum.Epoch
 	side.Temperature = meanTemperature(&w.window)
@@ -103,8 +103,9 @@ func (w *sides) of(k window.Key, sum *window.Sum, s features.Samples) *pair.Side
 		n := sort.Search(len(s.T), func(i int) bool { return s.T[i] >= start+int64(features.EpochLength) })
 		if n > 0 {
 			own := features.Samples{T: s.T[:n], X: s.X[:n], Y: s.Y[:n], Z: s.Z[:n]}
-			w.window.Reset(features.EpochLength, sum.Rate)
-			w.window.Epoch = features.NewEpoch(own, features.Readings{}, sum.Rate)
+			rate := content.RateOf(own, batches)
+			w.window.Reset(features.EpochLength, rate)
+			w.window.Epoch = features.NewEpoch(start, own, features.Readings{}, rate)
 			side.Put(place, pair.NewEpoch(start, own, epochMAD(&w.window)))
 		}
 		s = features.Samples{T: s.T[n:], X: s.X[n:], Y: s.Y[n:], Z: s.Z[n:]}

@@ -17,7 +17,7 @@ type Content struct {
 	Readings features.Readings
 	Dup      uint32 // samples at a time that another sample of a lower name has
 	Clip     uint32 // samples at the end of the device's range on any axis
-	RateOff  bool   // a batch's rate is more than 2 % off its configured rate
+	RateOff  bool   // the rate within stretches without a gap is more than 2 % off the configured one
 	Jump     bool   // the device's clock was set within a boot
 	nominal  uint32 // the configured rate of all batches; 0: they differ
 }
@@ -91,13 +91,14 @@ func (m *Merger) frame(c *Content, k Key, batches []*wire.SampleBatch) {
 	r.T, r.MilliC = r.T[:0], r.MilliC[:0]
 	var last *wire.SampleBatch
 	var until int64 // how far the batches of its boot go
+	var p pace
 	for _, b := range batches {
 		takeReadings(r, k, b)
-		if from, to := inside(k, b); from == to {
+		from, to := inside(k, b)
+		if from == to {
 			continue
 		}
-		rate, nominal := int64(b.RateMHz), int64(b.Nominal())
-		c.RateOff = c.RateOff || 50*max(rate-nominal, nominal-rate) > nominal
+		p.add(b, from, to)
 		if last == nil || last.Boot != b.Boot {
 			until = b.End()
 		} else {
@@ -106,7 +107,36 @@ func (m *Merger) frame(c *Content, k Key, batches []*wire.SampleBatch) {
 		}
 		last = b
 	}
+	c.RateOff = p.off()
 	m.sortReadings(r)
+}
+
+// pace compares the time between samples that follow each other without a gap with what
+// the configured rate makes it. A batch alone may be too short to tell: where times are
+// unsteady it is a few samples.
+type pace struct {
+	any        bool
+	last       int64 // time of the last sample
+	took, want int64 // ns
+}
+
+// add takes the samples [from, to) of a batch.
+func (p *pace) add(b *wire.SampleBatch, from, to int) {
+	nominal := b.Nominal()
+	first, steps := b.SampleTime(from), uint64(to-from-1)
+	if d := first - p.last; p.any && 0 < d && d <= limit(nominal) {
+		p.took += d
+		steps++
+	}
+	p.any, p.last = true, b.SampleTime(to-1)
+	p.took += p.last - first
+	p.want += int64(steps * 1_000_000_000_000 / uint64(nominal))
+}
+
+// off reports whether they are more than 2 % apart; times are floors, so by a little more.
+func (p *pace) off() bool {
+	const floors = 1000
+	return 50*max(p.took-p.want, p.want-p.took) > p.took+floors
 }
 
 // inside is the range of a batch's samples that a window holds.
@@ -308,9 +338,9 @@ func (m *Merger) sortReadings(r *features.Readings) {
 	*r, m.out.Readings = m.out.Readings, *r
 }
 
-// rateOf is the configured rate of the first batch by name that holds the first
+// RateOf is the configured rate of the first batch by name that holds the first
 // of some samples of a content; 0 where there are none.
-func (c *Content) rateOf(s features.Samples, batches []*wire.SampleBatch) uint32 {
+func (c *Content) RateOf(s features.Samples, batches []*wire.SampleBatch) uint32 {
 	switch {
 	case len(s.T) == 0:
 		return 0

@@ -185,7 +185,7 @@ func (s *Summer) whole(k Key, c *Content, batches []*wire.SampleBatch, begun *Be
 	p := &s.part
 	p.begin(k)
 	s.buf = appendSamples(s.buf[:0], c.Samples)
-	rate := c.rateOf(c.Samples, batches)
+	rate := c.RateOf(c.Samples, batches)
 	inner := covered(c.Samples.T, rate)
 	p.add(k.End(), c, rate, inner, s.buf)
 	for epoch := range epochs(k, c, batches) {
@@ -205,7 +205,7 @@ func epochs(k Key, c *Content, batches []*wire.SampleBatch) func(yield func(feat
 			i := sort.Search(len(s.T), func(i int) bool { return s.T[i] >= end })
 			j, _ := slices.BinarySearch(r.T, end)
 			own := features.Samples{T: s.T[:i], X: s.X[:i], Y: s.Y[:i], Z: s.Z[:i]}
-			if !yield(features.NewEpoch(own, features.Readings{T: r.T[:j], MilliC: r.MilliC[:j]}, c.rateOf(own, batches))) {
+			if !yield(features.NewEpoch(end-int64(features.EpochLength), own, features.Readings{T: r.T[:j], MilliC: r.MilliC[:j]}, c.RateOf(own, batches))) {
 				return
 			}
 			s = features.Samples{T: s.T[i:], X: s.X[i:], Y: s.Y[i:], Z: s.Z[i:]}
