@@ -26,6 +26,7 @@ type featuresCmd struct {
 	Out         string   `name:"out" short:"o" required:"" type:"path" placeholder:"DIR" help:"Folder for features/v1/..., wear/v1/..., pairs/v1/... and pages/."`
 	Set         []string `name:"set" default:"core.v1" help:"Feature sets."`
 	Wear        []string `name:"wear" default:"device,detach,ggir2023,actipy" help:"Algorithms of wear, the one that decides first in front: accelthreshold, actipy, choi (of activity counts: with --set ref.v1), cta, detach, device, ggir2013, ggir2023."`
+	WearClean   bool     `name:"wear-clean" help:"Apply the rules about islands of wear, which need the whole recording, of the one algorithm that --wear names: accelthreshold, ggir2013 or ggir2023. Rows then have its name with -clean."`
 	Calibrate   string   `name:"calibrate" default:"record" enum:"off,record,apply" help:"Of recordings of 72 h or more: record says what calibration their still moments ask for (windows on the UTC grid only); apply corrects by it all that is computed, from the first sample on, and rows name it in cal_id; off."`
 	Origin      string   `name:"origin" default:"grid" enum:"grid,first-sample" help:"Windows begin on the UTC grid, or are counted from the first sample, to compare with tools that do (wrists pair then where both begin at one time): grid or first-sample."`
 	Left        []string `name:"left" type:"path" placeholder:"FILE" help:"Recording of a left wrist."`
@@ -60,6 +61,7 @@ func (c *featuresCmd) Run(ctx context.Context, e *env) error {
 	}
 	cfg := batch.Config{
 		Wear:      c.Wear,
+		WearClean: c.WearClean,
 		Calibrate: c.Calibrate == "record",
 		Apply:     c.Calibrate == "apply",
 		FromFirst: c.Origin == "first-sample",

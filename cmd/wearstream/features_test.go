@@ -95,6 +95,8 @@ func TestFeatures(t *testing.T) {
 		{[]string{"--start", "2026-03-01", file("w2.csv.gz")}, exitUsage, "zone"},
 		{[]string{"--wear", "watch", file("w2.csv.gz")}, exitUsage, "--wear"},
 		{[]string{"--wear", "detach,choi", file("w2.csv.gz")}, exitUsage, "--set ref.v1"},
+		{[]string{"--wear-clean", file("w2.csv.gz")}, exitUsage, "accelthreshold, ggir2013 or ggir2023 alone"},
+		{[]string{"--wear-clean", "--wear", "cta", file("w2.csv.gz")}, exitUsage, "accelthreshold, ggir2013 or ggir2023 alone"},
 		{[]string{"--left", file("w2.csv.gz"), "--right", file("w2.csv.gz")}, exitUsage, "w2.csv.gz: --left and --right"},
 		{nil, exitUsage, "no recording"},
 		{[]string{file("w2.csv.gz"), filepath.Join(out, "w2.csv")}, exitUsage, "manifest"},

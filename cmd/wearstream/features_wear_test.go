@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +50,7 @@ func TestOracleWear(t *testing.T) {
 		{by: "detach", column: "nimbaldetach"},                                                                // the default order, in which it decides first
 		{wear: "cta", by: "cta", column: "cta_sd0.013"},                                                       // the E4's own threshold
 		{wear: "ggir2023", by: "ggir2023", column: "ggir_r1"},                                                 // without the rules about islands
+		{wear: "ggir2023", by: "ggir2023", column: "ggir2023_range150", args: []string{"--wear-clean"}},       // with them
 		{wear: "choi,cta", by: "choi", column: "skdh_Count_90min", args: []string{"--set", "core.v1,ref.v1"}}, // counts
 	} {
 		t.Run(c.column, func(t *testing.T) {
@@ -63,6 +65,9 @@ func TestOracleWear(t *testing.T) {
 			name := "wear.v1"
 			if c.wear == c.by {
 				name = c.by
+			}
+			if slices.Contains(c.args, "--wear-clean") {
+				name += "-clean"
 			}
 			for _, session := range sessions {
 				want := wearReference(t, data, session, c.column)

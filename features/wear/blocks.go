@@ -49,14 +49,14 @@ func (b *blocks) hour(from int64) spread {
 	return all
 }
 
-// still are the axes, as bits, along which the hour from a unit on stood still;
-// none where too little is recorded.
-func (b *blocks) still(from int64, t Block) uint8 {
+// still are the axes, as bits, along which the hour from a unit on stood still, and
+// whether enough of it is recorded to say so.
+func (b *blocks) still(from int64, t Block) (axes uint8, judged bool) {
 	all := b.hour(from)
 	if all.halves < leastHalves {
-		return 0
+		return 0, false
 	}
-	return all.still(t.SD, t.Range)
+	return all.still(t.SD, t.Range), true
 }
 
 // begun reports whether a unit has: if not, it still holds what was there earlier.

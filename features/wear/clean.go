@@ -6,6 +6,12 @@ import "slices"
 // to the finished minutes of one and never while it runs. They see its stretches:
 // consecutive blocks of 15 minutes in which every minute is Wear or NonWear.
 
+// Cleaned are the minutes of a finished recording, in order of time, after the rules
+// about islands of the algorithm that gave them.
+func (c *Config) Cleaned(minutes []Minute) []Minute {
+	return algorithms[c.Order[0]].clean(minutes, c.Origin)
+}
+
 const (
 	hourBlocks = 4
 	dayBlocks  = 24 * hourBlocks

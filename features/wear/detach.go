@@ -21,6 +21,10 @@ import "math/bits"
 // bout is known by what happened in the last 6 hours, and where neither a
 // beginning nor an end is among that the minute is Unknown. A recording begins
 // worn, also after 15 minutes without samples.
+//
+// Where seconds are lost, 60 s of which half is recorded can be judged, and the shares
+// are of those that can. Where fewer than half of them can for 20 minutes, what was
+// before is forgotten.
 type DETACH struct {
 	SD   int64 `json:"sd_ug"`
 	Low  int64 `json:"low_mdegc"`
@@ -42,8 +46,14 @@ const (
 	wholeMinute = 1<<60 - 1
 	middle      = 30
 	share       = 300 // seconds in which stillness is counted
-	leastShare  = 270
-	leastWindow = 54 // seconds with samples in a window of 60 s
+	leastShare  = share / 2
+	leastWindow = 30 // seconds with samples in a window of 60 s
+	// edge is how many seconds without samples at the begin or end of a window are one
+	// too many: the recording may begin or end there.
+	edge = 7
+	// blind is how many minutes in which too little is known make a bout unknown: more
+	// than a hole that does not begin a recording anew has around it.
+	blind = hole + forward
 )
 
 type detach struct {
@@ -73,6 +83,7 @@ type marks struct {
 const (
 	anew          = 1 << 63 // a recording begins with the minute
 	noTemperature = 1 << 62 // there is no temperature in its middle
+	tooFew        = 1 << 61 // of the windows from its middle on are known
 )
 
 func newDETACH(p DETACH) *detach {
@@ -99,16 +110,15 @@ func (d *detach) push(m int64, p *Partial) {
 		now = p.seconds
 	}
 	var window moments
-	present := 0
+	var present uint64 // a bit for each second of the window, the last one in front
 	for s := range d.seconds {
 		window.add(&d.seconds[s])
-		present += min(int(d.seconds[s].n), 1)
+		present = present>>1 | d.seconds[s].present()
 	}
 	for s := range now {
 		window.remove(&d.seconds[s])
 		window.add(&now[s])
-		present += min(int(now[s].n), 1) - min(int(d.seconds[s].n), 1)
-		if present < leastWindow {
+		if present = present>>1 | now[s].present(); !judged(present) {
 			continue
 		}
 		w.known |= 1 << s
@@ -126,6 +136,16 @@ func (d *detach) push(m int64, p *Partial) {
 		d.bins.smooth(&t, f-warmup, m, f)
 		d.kept[f%memory] = d.marks(f, &t)
 	}
+}
+
+// present is the bit of a second that has samples.
+func (s *second) present() uint64 { return uint64(min(s.n, 1)) << 59 }
+
+// judged reports whether a window has enough seconds with samples. A hole may be
+// within it: at its first or last second it could be the recording's begin or end.
+func judged(present uint64) bool {
+	const first = 1<<edge - 1
+	return bits.OnesCount64(present) >= leastWindow && present&first != 0 && present>>(60-edge) != 0
 }
 
 // at is what is known of a minute; nothing after the last one.
@@ -149,30 +169,29 @@ func (d *detach) following(m int64) windows {
 // marks finds where in a minute a bout can begin and end. The 60 s before a
 // second are those that follow the one a minute ahead of it.
 func (d *detach) marks(m int64, t *smooth) marks {
-	var after, before, known [forward + 1]uint64
+	var before, after ahead
 	w := d.following(m - 1)
 	moving := w.moving
-	for k := range after {
-		before[k], known[k] = w.still, w.known
+	for k := range after.still {
+		before.still[k], before.known[k] = w.still, w.known
 		w = d.following(m + int64(k))
-		after[k] = w.still
+		after.still[k], after.known[k] = w.still, w.known
 	}
+	end := after.end()
 	var found marks
 	for k := range int64(binsPerMinute) {
 		const seconds = 60 / binsPerMinute
 		first := int(k) * seconds
-		if (after[0]|moving)>>first&(1<<seconds-1) == 0 {
+		if (after.still[0]|moving)>>first&(1<<seconds-1) == 0 {
 			continue
 		}
 		fall, rise := d.temperature(t, m*binsPerMinute+k)
 		for s := first; s < first+seconds; s++ {
-			if fall && after[0]>>s&1 != 0 && ahead(&after, s) >= leastShare {
+			if fall && after.still[0]>>s&1 != 0 && after.begins(s, end) {
 				found.begins |= 1 << s
 			}
-			if rise && moving>>s&1 != 0 {
-				if n := ahead(&known, s); n >= leastShare && 2*ahead(&before, s) < n {
-					found.ends |= 1 << s
-				}
+			if rise && moving>>s&1 != 0 && before.ends(s) {
+				found.ends |= 1 << s
 			}
 		}
 	}
@@ -182,11 +201,42 @@ func (d *detach) marks(m int64, t *smooth) marks {
 	if _, is := t.at(m*binsPerMinute + middle*binsPerMinute/60); !is {
 		found.begins |= noTemperature
 	}
+	if count(&after.known, middle) < leastShare {
+		found.begins |= tooFew
+	}
 	return found
 }
 
-// ahead counts the bits of the 5 minutes from a second of the first minute on.
-func ahead(minutes *[forward + 1]uint64, s int) int {
+// ahead are the windows of a minute and of the 5 minutes after it.
+type ahead struct {
+	still, known [forward + 1]uint64
+}
+
+// begins reports whether enough windows of the 5 minutes from a second on stand still.
+// Those from end on count as moving: nothing says that the recording goes on.
+func (a *ahead) begins(s, end int) bool {
+	known := count(&a.known, s)
+	return known >= leastShare && 10*count(&a.still, s) >= 9*(known+max(0, s+share-end))
+}
+
+// ends reports whether few windows of the 5 minutes from a second on stand still.
+func (a *ahead) ends(s int) bool {
+	known := count(&a.known, s)
+	return known >= leastShare && 2*count(&a.still, s) < known
+}
+
+// end is the second after the last one whose window is known.
+func (a *ahead) end() int {
+	for k := forward; k >= 0; k-- {
+		if n := bits.Len64(a.known[k]); n > 0 {
+			return 60*k + n
+		}
+	}
+	return 0
+}
+
+// count counts the bits of the 5 minutes from a second of the first minute on.
+func count(minutes *[forward + 1]uint64, s int) int {
 	n := bits.OnesCount64(minutes[0] >> s)
 	for _, m := range minutes[1:forward] {
 		n += bits.OnesCount64(m)
@@ -235,22 +285,20 @@ func above(part []float64, limit float64) bool {
 
 func (d *detach) final() State {
 	m := d.last - detachLag
-	b := [2]bout{{}, {off: true, since: -share - 1}} // whatever was before
+	b := bouts{of: whatever}
 	var found marks
 	for k := max(0, m-memory+1); k <= m; k++ {
 		found = d.kept[k%memory]
-		for i := range b {
-			b[i].minute(k, found, k == m)
-		}
+		b.minute(k, found, k == m)
 	}
-	return state(b, found)
+	return b.state(found)
 }
 
 // provisional goes on from what is final with what is known, T being filtered
 // as if it ended here.
 func (d *detach) provisional() State {
 	m := d.last
-	b := [2]bout{{}, {off: true, since: -share - 1}}
+	b := bouts{of: whatever}
 	var found marks
 	var t smooth
 	d.bins.smooth(&t, max(0, m-detachLag+1-warmup), m, m)
@@ -260,18 +308,36 @@ func (d *detach) provisional() State {
 		} else {
 			found = d.marks(k, &t)
 		}
-		for i := range b {
-			b[i].minute(k, found, k == m)
-		}
+		b.minute(k, found, k == m)
 	}
-	return state(b, found)
+	return b.state(found)
 }
 
-func state(b [2]bout, middle marks) State {
-	if middle.begins&noTemperature != 0 || b[0].off != b[1].off {
+// bouts are what comes of either thing that can have been before.
+type bouts struct {
+	of    [2]bout
+	blind int // minutes up to this one
+}
+
+var whatever = [2]bout{{}, {off: true, since: -share - 1}}
+
+func (b *bouts) minute(m int64, found marks, half bool) {
+	if b.blind++; found.begins&tooFew == 0 || found.begins&anew != 0 {
+		b.blind = 0
+	}
+	if b.blind >= blind {
+		b.of = whatever
+	}
+	for i := range b.of {
+		b.of[i].minute(m, found, half)
+	}
+}
+
+func (b *bouts) state(middle marks) State {
+	if middle.begins&noTemperature != 0 || b.of[0].off != b.of[1].off {
 		return Unknown
 	}
-	return wornUnless(b[0].off)
+	return wornUnless(b.of[0].off)
 }
 
 // bout is whether the device is off, and since which second.

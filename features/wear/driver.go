@@ -22,17 +22,18 @@ type detector interface {
 type algorithm struct {
 	params func(*Params) any // nil: it has none
 	make   func(*Params) detector
+	clean  func(minutes []Minute, origin int64) []Minute // nil: it has no rules about islands
 }
 
 var algorithms = map[string]algorithm{
-	"device":         {nil, func(*Params) detector { return new(device) }},
-	"cta":            {func(p *Params) any { return p.CTA }, func(p *Params) detector { return &cta{CTA: p.CTA} }},
-	"accelthreshold": {func(p *Params) any { return p.AccelThreshold }, func(p *Params) detector { return &accelThreshold{Block: p.AccelThreshold} }},
-	"ggir2013":       {func(p *Params) any { return p.GGIR2013 }, func(p *Params) detector { return &ggir2013{Block: p.GGIR2013} }},
-	"ggir2023":       {func(p *Params) any { return p.GGIR2023 }, func(p *Params) detector { return &ggir2023{Block: p.GGIR2023} }},
-	"detach":         {func(p *Params) any { return p.DETACH }, func(p *Params) detector { return newDETACH(p.DETACH) }},
-	"choi":           {func(p *Params) any { return p.Choi }, func(p *Params) detector { return &choi{Choi: p.Choi} }},
-	"actipy":         {func(p *Params) any { return p.Actipy }, func(p *Params) detector { return &actipy{Actipy: p.Actipy} }},
+	"device":         {make: func(*Params) detector { return new(device) }},
+	"cta":            {params: func(p *Params) any { return p.CTA }, make: func(p *Params) detector { return &cta{CTA: p.CTA} }},
+	"accelthreshold": {func(p *Params) any { return p.AccelThreshold }, func(p *Params) detector { return &accelThreshold{Block: p.AccelThreshold} }, CleanAccelThreshold},
+	"ggir2013":       {func(p *Params) any { return p.GGIR2013 }, func(p *Params) detector { return &ggir2013{Block: p.GGIR2013} }, CleanGGIR},
+	"ggir2023":       {func(p *Params) any { return p.GGIR2023 }, func(p *Params) detector { return &ggir2023{Block: p.GGIR2023} }, CleanGGIR},
+	"detach":         {params: func(p *Params) any { return p.DETACH }, make: func(p *Params) detector { return newDETACH(p.DETACH) }},
+	"choi":           {params: func(p *Params) any { return p.Choi }, make: func(p *Params) detector { return &choi{Choi: p.Choi} }},
+	"actipy":         {params: func(p *Params) any { return p.Actipy }, make: func(p *Params) detector { return &actipy{Actipy: p.Actipy} }},
 }
 
 // Algorithms are the names that Config.Order takes.

@@ -6,11 +6,18 @@ import "math/bits"
 // counts for every block of 15 minutes along how many axes the hours that belong
 // to it stood still: its score. Not worn is a block of score 2 or 3, or of 1
 // between two such blocks. Range 0.15 g is its present default, 0.05 g that of
-// van Hees 2013. Its rule about islands is CleanGGIR.
+// van Hees 2013. Its rule about islands is CleanGGIR. A block of which no hour can be
+// judged is Unknown.
+
+// unjudged is the score of a block of which no hour can be judged.
+const unjudged = -1
 
 // ggirState is the state of a block by its score and those of its neighbours.
 func ggirState(b int64, score func(int64) int) State {
 	s := score(b)
+	if s == unjudged {
+		return Unknown
+	}
 	return wornUnless(s > 1 || s == 1 && score(b-1) > 1 && score(b+1) > 1)
 }
 
@@ -28,7 +35,11 @@ func (g *ggir2013) final() State             { return ggirState((g.blocks.last-g
 func (g *ggir2013) provisional() State       { return ggirState(g.blocks.last/blockMinutes, g.score) }
 
 func (g *ggir2013) score(b int64) int {
-	return bits.OnesCount8(g.blocks.still(2*b-3, g.Block))
+	still, judged := g.blocks.still(2*b-3, g.Block)
+	if !judged {
+		return unjudged
+	}
+	return bits.OnesCount8(still)
 }
 
 // ggir2023 judges the hours that begin with each block, on every ceil(fs/5)-th
@@ -47,10 +58,17 @@ func (g *ggir2023) provisional() State       { return ggirState(g.blocks.last/bl
 
 func (g *ggir2023) score(b int64) int {
 	var still uint8
+	known := false
 	for from := b - 3; from <= b; from++ {
-		if g.blocks.recorded(from) {
-			still |= g.blocks.still(2*from, g.Block)
+		if !g.blocks.recorded(from) {
+			continue
 		}
+		axes, judged := g.blocks.still(2*from, g.Block)
+		still |= axes
+		known = known || judged
+	}
+	if !known {
+		return unjudged
 	}
 	return bits.OnesCount8(still)
 }

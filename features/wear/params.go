@@ -79,10 +79,13 @@ type Config struct {
 	// FinalOnly leaves out what is provisional, which costs most of the time: for
 	// recordings that have ended.
 	FinalOnly bool
+	// Clean says that the minutes of a whole recording go through Cleaned, for which
+	// Order names one algorithm that has rules about islands of wear.
+	Clean bool
 }
 
 // version changes with any change of a verdict.
-const version = "1.0.0"
+const version = "1.1.0"
 
 // Algo names the algorithms and their exact definition: name@version+digest, the
 // digest being 8 hex digits of SHA-256 over the canonical JSON of the order and
@@ -94,13 +97,20 @@ func (c *Config) Algo() string {
 			used[name] = a.params(&c.Params)
 		}
 	}
-	canonical, err := json.Marshal(map[string]any{"order": c.Order, "parameters": used}) // sorts keys
+	definition := map[string]any{"order": c.Order, "parameters": used}
+	if c.Clean {
+		definition["clean"] = true
+	}
+	canonical, err := json.Marshal(definition) // sorts keys
 	if err != nil {
 		panic(fmt.Sprintf("parameters of wear: %v", err)) // integers and names: cannot be
 	}
 	name := "wear.v1"
 	if len(c.Order) == 1 {
 		name = c.Order[0]
+	}
+	if c.Clean {
+		name += "-clean"
 	}
 	sum := sha256.Sum256(canonical)
 	return fmt.Sprintf("%s@%s+%x", name, version, sum[:4])
@@ -117,6 +127,9 @@ func (c *Config) validate() error {
 			return fmt.Errorf("unknown algorithm %q of wear: one of %s", name, strings.Join(Algorithms(), ", "))
 		case slices.Contains(c.Order[:i], name):
 			return fmt.Errorf("algorithm %q of wear is named twice", name)
+		}
+		if c.Clean && (a.clean == nil || len(c.Order) > 1) {
+			return fmt.Errorf("rules about islands of wear are those of one algorithm: accelthreshold, ggir2013 or ggir2023 alone, not %s", strings.Join(c.Order, ", "))
 		}
 		if lag := a.make(&c.Params).lag(); lag < 0 || lag >= ring {
 			return fmt.Errorf("algorithm %q of wear looks %d minutes ahead, at most %d can be", name, lag, ring-1)

@@ -195,9 +195,9 @@ func (d *detach) code(c *codec) {
 	})
 	d.bins.code(c)
 	runs(c, d.kept[:], func(c *codec, m *marks) {
-		begins := bits.RotateLeft64(m.begins, 2) // the flags are seldom without a second
+		begins := bits.RotateLeft64(m.begins, 4) // the flags are seldom without a second
 		c.uint64(&begins)
-		m.begins = bits.RotateLeft64(begins, -2)
+		m.begins = bits.RotateLeft64(begins, -4)
 		c.uint64(&m.ends)
 	})
 }

@@ -20,6 +20,7 @@ import (
 type Config struct {
 	Sets      []*features.Set   // default: core.v1
 	Wear      []string          // algorithms of wear by precedence; default: wear.DefaultOrder
+	WearClean bool              // then the rules about islands of the one algorithm of Wear
 	Calibrate bool              // say what calibration recordings ask for; on the grid only
 	Apply     bool              // calibrate those that ask for an accepted one, from their first sample on
 	FromFirst bool              // windows are counted from the first sample instead of 1970
@@ -87,7 +88,7 @@ func New(cfg Config, store Store, show func(Progress)) (*Batch, error) {
 	if len(cfg.Wear) == 0 {
 		cfg.Wear = wear.DefaultOrder
 	}
-	if _, err := wear.New(wear.Config{Order: cfg.Wear}); err != nil {
+	if _, err := wear.New(wear.Config{Order: cfg.Wear, Clean: cfg.WearClean}); err != nil {
 		return nil, fmt.Errorf("--wear: %w", err)
 	}
 	if slices.Contains(cfg.Wear, "choi") && !slices.ContainsFunc(cfg.Sets, func(s *features.Set) bool { return countsIn(s) >= 0 }) {

@@ -26,8 +26,10 @@ func (s Stretch) Minutes() int { return int(s.To.Sub(s.From) / time.Minute) }
 // what calibration they ask for.
 type wearing struct {
 	in        Input
+	cfg       wear.Config
 	algo      string
 	driver    *wear.Driver
+	held      []wear.Minute // of a recording that is cleaned when it has ended
 	to        Recording
 	rows      wire.WearRows // of today
 	today     int64
@@ -52,9 +54,9 @@ func (w *wearing) set() string {
 // newWearing counts minutes from where windows are counted from. Blocks come in the
 // order of due, sooner or later, or, where that is nil, of time.
 func newWearing(f *file, due []int64) (*wearing, error) {
-	c := wear.Config{Order: f.cfg.Wear, Params: wear.ForModel(f.model), Origin: f.origin % blockLength, FinalOnly: true}
+	c := wear.Config{Order: f.cfg.Wear, Params: wear.ForModel(f.model), Origin: f.origin % blockLength, FinalOnly: true, Clean: f.cfg.WearClean}
 	driver, err := wear.New(c)
-	w := &wearing{in: f.in, algo: c.Algo(), driver: driver, rows: wire.NewWearRows(), due: due, origin: f.origin, sides: map[int64]*pair.Side{}}
+	w := &wearing{in: f.in, cfg: c, algo: c.Algo(), driver: driver, rows: wire.NewWearRows(), due: due, origin: f.origin, sides: map[int64]*pair.Side{}}
 	if f.first != 0 {
 		w.log = calibrate.NewLog(f.first, calibrate.Default)
 	}
@@ -100,12 +102,26 @@ func (w *wearing) push(start int64, res *result) error {
 // end is the end of the recording.
 func (w *wearing) end() error {
 	w.driver.End(w.minute)
+	if w.cfg.Clean {
+		for _, m := range w.cfg.Cleaned(w.held) {
+			w.say(m)
+		}
+	}
 	w.flush()
 	return w.err
 }
 
-// minute takes what is finally said of one.
+// minute takes what an algorithm finally says of one.
 func (w *wearing) minute(m wear.Minute) {
+	if w.cfg.Clean {
+		w.held = append(w.held, m)
+		return
+	}
+	w.say(m)
+}
+
+// say makes a minute a row.
+func (w *wearing) say(m wear.Minute) {
 	if d := m.Start / int64(24*time.Hour); d != w.today {
 		w.flush()
 		w.today = d
