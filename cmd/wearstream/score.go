@@ -37,8 +37,8 @@ type scoreCuts struct {
 func (scoreCmd) Help() string {
 	return "It reads features.v1 as a group of its own, posts final and corrected rows as Arrow IPC to the service of --url, and writes what the service answers to ClickHouse: " +
 		"a row of scores for each column of the answer, with the model's name and digest, and the revision and input_digest of the row that was scored. Nothing else waits for it.\n\n" +
-		"The service gets POST with Content-Type application/vnd.apache.arrow.stream and the columns of features_60s and length_s. It answers 200 with the same content type: sensor, window_start and length_s as they came, " +
-		"and any number of columns of floats, integers, truth values or texts; or 204, nothing to say. It says who it is by the headers X-Model-Name and X-Model-Digest, 8 to 64 hex digits over whatever decides its numbers. " +
+		"The service gets POST with Content-Type application/vnd.apache.arrow.stream and the columns of features_60s and length_s. It answers 200 with the same content type, the stream up to the mark of its end: sensor, window_start and length_s as they came, " +
+		"and any number of columns of floats, integers up to 2^53, truth values or texts; or 204, nothing to say. It says who it is by the headers X-Model-Name and X-Model-Digest, 8 to 64 hex digits over whatever decides its numbers. " +
 		"NULL and NaN are no value; a window that is left out has no score.\n\n" +
 		"After a crash the same rows come again with the same Idempotency-Key, LOG/TOPIC/PARTITION/FIRST-NEXT. The first answer that was kept (table score_calls) holds, also where a model answers otherwise the second time: no score is there twice, and none is missing. " +
 		"5xx, 429 and silence are asked again. 4xx, redirects and answers that cannot be read halt the partition: /readyz says why, and it goes on by itself when the service is mended. With --on-refusal skip, rows that are refused by 400, 413 or 422 are skipped; score_calls has the reason.\n\n" +

@@ -38,7 +38,7 @@ type moody struct {
 
 func newMoody(t testing.TB, study ...string) *moody {
 	t.Helper()
-	s, err := score.New(score.Config{URL: "http://127.0.0.1:1", Window: []time.Duration{5 * time.Second}, Study: study, OnRefusal: "halt", Timeout: 1, AnswerBytes: 1 << 20}, cell, "m", testSchema.Windows, prometheus.NewRegistry())
+	s, err := score.New(score.Config{URL: "http://127.0.0.1:1", Window: []time.Duration{5 * time.Second}, Algo: "core.v1@", Study: study, OnRefusal: "halt", Timeout: 1, AnswerBytes: 1 << 20}, cell, "m", testSchema.Windows, prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,6 +240,51 @@ func TestScoreRevisions(t *testing.T) {
 	again.Log = log2
 	write(t, s, again)
 	expect(t, conn, "SELECT toSecond(window_start), revision, value FROM scores WHERE name = 'mood'", "10,1,6")
+}
+
+// TestScoreDigests: where a model became another one, what the old one said of a
+// revision goes with that revision; of one that both saw, both are there.
+func TestScoreDigests(t *testing.T) {
+	cfg, conn := database(t)
+	a, b := at("2026-04-01T00:00:00Z"), at("2026-04-01T00:00:05Z")
+	old, late := newMoody(t), newMoody(t)
+	old.digest, late.digest = "ffffffff", "00000000" // behind it in the table's order
+	write(t, old.sink(t, cfg, "m"), scoredCut(t, 0, window("s", a, 1, wire.StatusFinal), window("s", b, 1, wire.StatusFinal)))
+	const plain, all = "SELECT toSecond(window_start), revision, digest FROM scores WHERE name = 'mood' ORDER BY window_start, digest",
+		"SELECT toSecond(window_start), revision, digest FROM scores_all WHERE name = 'mood' ORDER BY window_start, revision, digest"
+	for _, c := range []struct {
+		name, scorer string
+		model        *moody
+		first        int64
+		rows         []wire.WindowRow
+		plain, all   string
+	}{
+		{"a late upload corrects a window", "m", late, 3, []wire.WindowRow{window("s", a, 2, wire.StatusCorrected)},
+			"0,2,00000000\n5,1,ffffffff", "0,1,ffffffff\n0,2,00000000\n5,1,ffffffff"},
+		{"another scorer begins behind it", "n", late, 0, []wire.WindowRow{window("s", a, 1, wire.StatusFinal), window("s", b, 1, wire.StatusFinal)},
+			"0,2,00000000\n5,1,00000000\n5,1,ffffffff", "0,1,00000000\n0,1,ffffffff\n0,2,00000000\n5,1,00000000\n5,1,ffffffff"},
+		{"the old model comes back", "m", old, 6, []wire.WindowRow{window("s", b, 2, wire.StatusCorrected)},
+			"0,2,00000000\n5,2,ffffffff", "0,1,00000000\n0,1,ffffffff\n0,2,00000000\n5,1,00000000\n5,1,ffffffff\n5,2,ffffffff"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			write(t, c.model.sink(t, cfg, c.scorer), scoredCut(t, c.first, c.rows...))
+			for range 2 {
+				expect(t, conn, plain, c.plain)
+				expect(t, conn, all, c.all)
+				execute(t, conn, "OPTIMIZE TABLE scored_windows FINAL")
+			}
+		})
+	}
+	// A model that has nothing to say of the revision takes what was said before, too.
+	late.says = &score.Answer{Result: score.ResultNothing, Code: 204, Model: "moody", Digest: late.digest}
+	write(t, late.sink(t, cfg, "m"), scoredCut(t, 9, window("s", b, 3, wire.StatusCorrected)))
+	expect(t, conn, plain, "0,2,00000000")
+	// A topic that was made again overrules its predecessor, whatever its revisions.
+	late.says = nil
+	again := scoredCut(t, 0, window("s", a, 1, wire.StatusFinal))
+	again.Log = log2
+	write(t, old.sink(t, cfg, "m"), again)
+	expect(t, conn, plain, "0,1,ffffffff")
 }
 
 // TestScoresErrors: what is tried again, what needs a person, where a range ends.

@@ -73,7 +73,7 @@ func (q *Request) read(body []byte, said [][]Score) (err error) {
 					if c.kind == text {
 						s.Text, err = c.text(row)
 					} else {
-						s.Value = c.number(row)
+						s.Value, err = c.number(row)
 					}
 				}
 				if texts -= len(s.Text); err == nil && texts < 0 {

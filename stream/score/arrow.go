@@ -20,6 +20,7 @@ import (
 const (
 	maxColumns = 256
 	maxText    = 64 << 10
+	maxInteger = 1 << 53 // a float64 holds all up to it
 )
 
 var scoreName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.:-]{0,127}$`)
@@ -68,21 +69,24 @@ func integer(b []byte, i, width int, signed bool) int64 {
 	return int64(binary.LittleEndian.Uint64(b))
 }
 
-// number is the value of what is no text; of integers above 2^53 the nearest.
-func (c *column) number(row int) float64 {
+// number is the value of what is no text. An integer that is kept as another one,
+// which identifiers and hashes would be, is an error.
+func (c *column) number(row int) (float64, error) {
 	switch c.kind {
 	case truth:
-		return float64(c.data[row/8] >> (row % 8) & 1)
+		return float64(c.data[row/8] >> (row % 8) & 1), nil
 	case floating:
 		if bits := c.integer(row); c.width == 8 {
-			return math.Float64frombits(uint64(bits))
+			return math.Float64frombits(uint64(bits)), nil
 		} else {
-			return float64(math.Float32frombits(uint32(bits)))
+			return float64(math.Float32frombits(uint32(bits))), nil
 		}
-	case unsigned:
-		return float64(uint64(c.integer(row)))
 	}
-	return float64(c.integer(row))
+	v := c.integer(row)
+	if v < -maxInteger || v > maxInteger || c.kind == unsigned && v < 0 {
+		return 0, errors.New("an integer is beyond 2^53, which a score does not hold exactly: send such a column as text")
+	}
+	return float64(v), nil
 }
 
 func (c *column) text(row int) (string, error) {
@@ -102,12 +106,11 @@ const (
 	isRows   = 3
 )
 
-// next answers the table of the next message, and its body; a nil table at the end.
+// next answers the table of the next message, and its body; a nil table at the end,
+// which is the mark of it and not that of the bytes: nothing else shows that a body
+// which ends with its connection was cut off between two messages.
 func (m *messages) next() (kind byte, head *table, body []byte) {
 	const continuation = 0xffffffff
-	if len(m.rest) == 0 {
-		return 0, nil, nil // a stream may end without the mark of its end
-	}
 	if binary.LittleEndian.Uint32(m.rest) != continuation {
 		panic("no message begins here")
 	}

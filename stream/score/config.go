@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -17,7 +18,7 @@ import (
 type Config struct {
 	URL         string          `name:"url" placeholder:"URL" help:"Address of the model's service: https://HOST/PATH, or http. It is asked from here, with the pseudonyms of participants in the rows, so name only what is yours."`
 	Window      []time.Duration `name:"window" default:"60s" help:"Lengths of the windows to score: 5s, 60s, 900s."`
-	Algo        string          `name:"algo" default:"core.v1@" help:"Score windows whose algo begins like this."`
+	Algo        string          `name:"algo" default:"core.v1@" help:"Score windows whose algo begins like this: a set with its @, and what else of its version is to be the same. A scorer is of one set."`
 	Study       []string        `name:"study" placeholder:"STUDY" help:"Score windows of these studies. Default: all windows, also those of no study."`
 	OnRefusal   string          `name:"on-refusal" enum:"halt,skip" default:"halt" help:"When the model refuses rows (400, 413, 422): halt the partition until it takes them, or skip them, which is recorded in score_calls."`
 	Timeout     time.Duration   `name:"score.timeout" default:"30s" help:"How long an answer may take; then the same is asked again."`
@@ -34,6 +35,8 @@ const (
 	refusalSkip = "skip"
 )
 
+var oneSet = regexp.MustCompile(`^[^@]+@`)
+
 // Validate joins all faults, files that cannot be used among them.
 func (c Config) Validate() error {
 	var errs []error
@@ -49,6 +52,10 @@ func (c Config) Validate() error {
 		errs = append(errs, errors.New("url: it holds a user; give a token by --score.token_file"))
 	case c.TokenFile != "" && u.Scheme == "http" && !loopback(u.Hostname()):
 		errs = append(errs, errors.New("score.token_file: a token goes to other machines by https only"))
+	}
+	// Answers name windows by sensor, start and length: of two sets one would be lost.
+	if !oneSet.MatchString(c.Algo) {
+		errs = append(errs, fmt.Errorf("algo: %q is not one set; name one with its @, as in --algo core.v1@, and another in a scorer of another --name", c.Algo))
 	}
 	if len(c.Window) == 0 {
 		errs = append(errs, errors.New("window: give at least one length"))

@@ -16,9 +16,10 @@
 //
 // The body is one Arrow IPC stream with the columns of window rows (the tables
 // features_5s, features_60s, features_900s have them, too) and length_s. It holds the
-// final and corrected rows of the chosen windows, algorithms and studies, in the
-// order of the log; each (sensor, window_start, length_s) once: of several revisions
-// or algorithms in the cut, the last. A cut without such rows is not sent.
+// final and corrected rows of the chosen windows and studies by the one chosen set, in
+// the order of the log; each (sensor, window_start, length_s) once: of several
+// revisions or versions of the set in the cut, the last. A cut without such rows is
+// not sent.
 //
 // A range is sent again, with the same bytes and the same key, until its answer is
 // kept, and never after that. A service that computes twice for one key does no harm.
@@ -28,6 +29,7 @@
 //	200   an Arrow IPC stream, uncompressed, without dictionaries: sensor (utf8),
 //	      window_start (timestamp), length_s (an integer), and any other columns of
 //	      type float, integer, bool or utf8, each of which is a score by its name
+//	      (utf8 also for integers beyond 2^53); whole, up to the mark of its end
 //	204   there is nothing to say of these windows
 //	4xx   the model refuses these rows; the body's beginning is the reason
 //

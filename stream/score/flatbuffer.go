@@ -14,7 +14,7 @@ type table struct {
 // catch makes an error of an offset that leads out of the bytes.
 func catch(err *error) {
 	if recover() != nil {
-		*err = errors.New("it is cut off, or no Arrow IPC stream as it is written since version 0.15")
+		*err = errors.New("it is cut off before the mark of its end, which closing its writer writes, or no Arrow IPC stream as it is written since version 0.15")
 	}
 }
 

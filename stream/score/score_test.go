@@ -110,7 +110,8 @@ func TestRequest(t *testing.T) {
 	}{
 		{func(*Config) {}, "a/2/1 a/7/1 c/0/1 b/1/1 a/1/2"},
 		{func(c *Config) { c.Study = []string{"st"} }, "a/2/1 c/0/1 b/1/1 a/1/2"},
-		{func(c *Config) { c.Algo = "ref.v1" }, "a/8/1"},
+		{func(c *Config) { c.Algo = "ref.v1@" }, "a/8/1"},
+		{func(c *Config) { c.Algo = "core.v1@1.1.0+0123abcd" }, "a/2/1 a/7/1 c/0/1 b/1/1 a/1/2"},
 		{func(c *Config) { c.Window = []time.Duration{15 * time.Minute} }, "a/9/1"},
 		{func(c *Config) { c.Study = []string{"none"} }, ""},
 	} {
@@ -277,8 +278,9 @@ func TestAnswers(t *testing.T) {
 		"no digest":        {204, model[:2], nil, false, resultUnreadable, "X-Model-Digest", true},
 		"odd digest":       {204, []string{"X-Model-Name", "m", "X-Model-Digest", "latest"}, nil, false, resultUnreadable, "hex", true},
 		"another type":     {200, append(model[:4:4], "Content-Type", "application/json"), good, false, resultUnreadable, "content type", true},
-		"empty":            {200, model, nil, false, resultUnreadable, "schema", true},
+		"empty":            {200, model, nil, false, resultUnreadable, "cut off", true},
 		"cut off":          {200, model, good[:len(good)/2], false, resultUnreadable, "cut off", true},
+		"cut off between":  {200, model, unended(t, twice), false, resultUnreadable, "mark of its end", true},
 		"too long":         {200, model, bytes.Repeat([]byte{1}, 2<<20), false, resultUnreadable, "score.answer_bytes", true},
 		"not asked":        {200, model, strange, false, resultUnreadable, "not asked", true},
 		"twice":            {200, model, doubled(t, twice), false, resultUnreadable, "twice", true},
@@ -384,6 +386,7 @@ func TestValidate(t *testing.T) {
 		"the scheme":              func(c *Config) { c.URL = "ftp://x" },
 		"it holds a user":         func(c *Config) { c.URL = "http://u:sesame@x/" },
 		"by https only":           func(c *Config) { c.URL, c.TokenFile = "http://models.example.org/", file },
+		"--algo core.v1@":         func(c *Config) { c.Algo = "" },
 		"at least one length":     func(c *Config) { c.Window = nil },
 		"on-refusal":              func(c *Config) { c.OnRefusal = "ask" },
 		"score.timeout":           func(c *Config) { c.Timeout = 0 },
@@ -396,6 +399,21 @@ func TestValidate(t *testing.T) {
 		change(&cfg)
 		if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "sesame") {
 			t.Errorf("%s: got %v", want, err)
+		}
+	}
+}
+
+// TestOneSet: windows of two sets have one name in an answer, so a scorer has one.
+func TestOneSet(t *testing.T) {
+	for algo, ok := range map[string]bool{
+		"core.v1@": true, "ref.v1@1": true, "core.v1@1.1.0+0123abcd": true,
+		"": false, "c": false, "ref": false, "core.v1": false, "@": false, "@1.1.0": false,
+	} {
+		cfg := config("http://127.0.0.1/")
+		cfg.Algo = algo
+		_, err := New(cfg, "main", "test", schema, prometheus.NewRegistry())
+		if (err == nil) != ok || !ok && !strings.Contains(err.Error(), fmt.Sprintf("algo: %q is not one set; name one with its @", algo)) {
+			t.Errorf("%q: got %v", algo, err)
 		}
 	}
 }
@@ -508,6 +526,68 @@ func TestColumns(t *testing.T) {
 			t.Errorf("want %q, got %v", says, err)
 		}
 	}
+}
+
+// TestIntegers: a score is the number that was sent, or none is made of the answer.
+func TestIntegers(t *testing.T) {
+	s, _ := scorer(t, config("http://127.0.0.1:1"))
+	q := request(t, s, cutOfThree(t))
+	const most = 1 << 53
+	for _, c := range []struct {
+		of    arrow.DataType
+		value any
+		want  float64 // NaN: refused
+	}{
+		{arrow.PrimitiveTypes.Int64, int64(most), most},
+		{arrow.PrimitiveTypes.Int64, int64(-most), -most},
+		{arrow.PrimitiveTypes.Int64, int64(most + 1), math.NaN()},
+		{arrow.PrimitiveTypes.Int64, int64(-most - 1), math.NaN()},
+		{arrow.PrimitiveTypes.Int64, int64(math.MinInt64), math.NaN()},
+		{arrow.PrimitiveTypes.Uint64, uint64(most), most},
+		{arrow.PrimitiveTypes.Uint64, uint64(most + 1), math.NaN()},
+		{arrow.PrimitiveTypes.Uint64, uint64(math.MaxUint64), math.NaN()},
+		{arrow.PrimitiveTypes.Uint32, uint32(math.MaxUint32), math.MaxUint32},
+	} {
+		b := array.NewRecordBuilder(memory.NewGoAllocator(), arrow.NewSchema([]arrow.Field{
+			{Name: "sensor", Type: arrow.BinaryTypes.String}, {Name: "window_start", Type: arrow.FixedWidthTypes.Timestamp_ms},
+			{Name: "length_s", Type: arrow.PrimitiveTypes.Uint32}, {Name: "cluster", Type: c.of},
+		}, nil))
+		w := q.Asked[0]
+		b.Field(0).(*array.StringBuilder).Append(w.Sensor)
+		b.Field(1).(*array.TimestampBuilder).Append(arrow.Timestamp(w.StartMS))
+		b.Field(2).(*array.Uint32Builder).Append(w.LengthS)
+		switch f := b.Field(3).(type) {
+		case *array.Int64Builder:
+			f.Append(c.value.(int64))
+		case *array.Uint64Builder:
+			f.Append(c.value.(uint64))
+		case *array.Uint32Builder:
+			f.Append(c.value.(uint32))
+		}
+		body, err := wire.EncodeRows(b.NewRecord())
+		if err != nil {
+			t.Fatal(err)
+		}
+		said, err := q.Scores(Answer{Result: ResultAnswered, Body: body})
+		switch {
+		case math.IsNaN(c.want):
+			if err == nil || !strings.Contains(err.Error(), "row 0: cluster: ") || !strings.Contains(err.Error(), "as text") {
+				t.Errorf("%d: got %v, %v", c.value, said, err)
+			}
+		case err != nil || said[0][0].Value != c.want:
+			t.Errorf("%d: got %v, %v", c.value, said, err)
+		}
+	}
+}
+
+// unended is the stream without the mark of its end, 8 bytes.
+func unended(t testing.TB, whole []byte) []byte {
+	t.Helper()
+	rest, ended := bytes.CutSuffix(whole, []byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0})
+	if !ended {
+		t.Fatal("the stream has no mark of its end")
+	}
+	return rest
 }
 
 // doubled is the stream with its rows twice.

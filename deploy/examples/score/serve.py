@@ -7,7 +7,9 @@
 
 Replace PARAMETERS and score() by a model of your own; the rest stays. What it must do:
   - answer 200 with the columns sensor, window_start and length_s as they came, and a
-    column for each score; or 204, where it has nothing to say of any of the windows
+    column for each score; or 204, where it has nothing to say of any of the windows.
+    Close the stream: an answer without the mark of its end counts as cut off
+  - send integers beyond 2^53, such as hashes, as text
   - say by X-Model-Name and X-Model-Digest which model it is: the digest changes with
     whatever changes the numbers, so here it is that of the parameters and of this file
   - give 4xx, with the reason as text, only for rows that it will never take
