@@ -49,7 +49,7 @@ func (s *axivity) files() []file  { return []file{s.file} }
 func (s *axivity) hint() hint {
 	b := s.first
 	h := hint{
-		rateMHz: b.rateMHz, lsbPerG: b.lsb, rangeMG: b.rangeMG,
+		rateMHz: b.rateMHz, kept: true, lsbPerG: b.lsb, rangeMG: b.rangeMG,
 		tol: cwaTick + 1, readings: true, tempMHz: b.rateMHz / uint32(b.count), device: s.dev,
 		notes: []string{"times are those of the device's clock, which has no time zone, taken as UTC"},
 	}
@@ -231,7 +231,7 @@ func (b *cwaBlock) clock() error {
 	var fraction int64 // of 1<<15
 	if f := binary.LittleEndian.Uint16(b.raw[4:]); f&0x8000 != 0 {
 		fraction = int64(f & 0x7fff)
-		index += fraction * int64(b.rateMHz) / 1000 >> 15
+		index += fraction * int64(b.rateMHz/1000) >> 15 // whole Hz: the firmware has 12 for 12.5
 	}
 	b.start = at.UnixNano() + divEven(fraction*1_000_000_000, 1<<15) - divEven(index*tera, int64(b.rateMHz))
 	if b.start < 0 {

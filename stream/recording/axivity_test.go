@@ -3,6 +3,7 @@ package recording
 import (
 	"encoding/binary"
 	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -116,6 +117,63 @@ func TestAxivityLayouts(t *testing.T) {
 	}
 	if r, err := scan("a.cwa", src, Options{}); err != nil || r.Samples != 1 || r.Damage.Where != "a.cwa blocks 1" {
 		t.Errorf("a block of another rate: %+v, %v", r, err)
+	}
+}
+
+// TestAxivityClock: the sample that a block's time belongs to was moved back by the
+// samples of the fraction of the second, at a rate of whole Hz.
+func TestAxivityClock(t *testing.T) {
+	at := time.Date(2024, 2, 29, 23, 59, 59, 0, time.UTC)
+	for _, c := range []struct {
+		code     byte
+		rateMHz  int64
+		fraction int64 // of 1<<15
+		back     int64 // whole samples
+	}{
+		{0x45, 3_125, 31_500, 2}, // 3.004 of 3.125 Hz
+		{0x46, 6_250, 21_900, 4},
+		{0x47, 12_500, 32_000, 11},
+		{0x47, 12_500, 5_300, 1},
+		{0x48, 25_000, 32_000, 24},
+		{0x4a, 100_000, 32_000, 97},
+	} {
+		// The first sample of the block is that of the fraction.
+		p := cwaBytes(0, at, uint16(0x8000|c.fraction), int16(-c.back), c.code, 0x32, 0, words(0, 0, 256), 1)
+		src, err := findIn("a.cwa", memory("a.cwa", cwa(p)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := at.UnixNano() + divEven(c.fraction*1_000_000_000, 1<<15)
+		if got := samples(t, src)[0].t; got != want {
+			t.Errorf("%d mHz: sample is %d ns off", c.rateMHz, got-want)
+		}
+	}
+}
+
+// TestDeviceRate: what a device's blocks say of their rate is not to be overruled.
+func TestDeviceRate(t *testing.T) {
+	at := time.Date(2024, 2, 29, 23, 59, 59, 0, time.UTC)
+	for _, c := range []struct {
+		code byte
+		rate float64
+		says string
+	}{
+		{0x4a, 0, ""},
+		{0x4a, 95, ""},
+		{0x4a, 110, ""},
+		{0x4a, 50, "--rate: 50 Hz is not what the file says, 100 Hz"},
+		{0x4a, 111, "--rate: 111 Hz is not what the file says, 100 Hz"},
+		{0x4e, 0, "its device's rate of 1600 Hz is above 1000 Hz, which is not supported"},
+		{0x4e, 1000, "its device's rate of 1600 Hz is above 1000 Hz, which is not supported"},
+	} {
+		src, err := findIn("a.cwa", memory("a.cwa", cwa(cwaBytes(0, at, 9, 0, c.code, 0x32, 0, words(0, 0, 256, 0, 0, 256), 2))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = scan("a.cwa", src, Options{RateHz: c.rate})
+		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("block %#x, --rate %v: %v, want %q", c.code, c.rate, err, c.says)
+		}
 	}
 }
 

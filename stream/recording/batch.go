@@ -11,8 +11,9 @@ import (
 type batcher struct {
 	r     *Recording
 	seq   uint64
-	cut   int  // samples until the count since the beginning is a multiple of size
-	read  int  // samples until the next that may be a reading
+	cut   int // samples until the count since the beginning is a multiple of size
+	read  int // samples until the next that may be a reading
+	even  evener
 	times grid // of the batch's samples
 	reads grid // of the batch's readings
 	xyz   []byte
@@ -20,7 +21,7 @@ type batcher struct {
 }
 
 func newBatcher(r *Recording) *batcher {
-	b := &batcher{r: r, cut: r.size}
+	b := &batcher{r: r, cut: r.size, even: evener{rate: r.RateMHz, unit: r.coarse}}
 	b.begin()
 	return b
 }
@@ -51,6 +52,9 @@ func (b *batcher) add(r *rows, yield func(*wire.SampleBatch) bool) (more bool, e
 			if b.cut = b.r.size; !yield(b.flush()) {
 				return false, nil
 			}
+		}
+		if b.r.coarse > 0 {
+			t = b.even.at(t)
 		}
 		t += b.r.shift
 		read := false

@@ -21,6 +21,7 @@ const maxSpans = 20
 type damage struct {
 	Damage
 	spans []span
+	ended string // file whose end was noted last
 }
 
 // span is a run of damaged units of a file.
@@ -45,10 +46,15 @@ func (d *damage) skip(file, unit string, at int64, err error) {
 	}
 }
 
-// end notes why a file ends before its end.
+// end notes why a file ends before its end; the first that is said of each.
 func (d *damage) end(name string, err error) {
-	if err != nil && err != io.EOF && d.End == nil {
+	if err == nil || err == io.EOF || d.ended == name {
+		return
+	}
+	if d.ended = name; d.End == nil {
 		d.End = fmt.Errorf("%s: %w", name, err)
+	} else {
+		d.End = fmt.Errorf("%w; %s: %w", d.End, name, err)
 	}
 }
 

@@ -30,60 +30,68 @@ func decimal(b []byte, scale int) (v int64, places int, ok bool) {
 	if !ok || i != len(b) {
 		return 0, 0, false
 	}
-	v, ok = d.scaled(scale + exp - places)
-	if neg {
+	u, ok := d.scaled(scale + exp - places)
+	if limit := uint64(math.MaxInt64); u > limit && !(neg && u == limit+1) {
+		return 0, 0, false // more digits than an int64 holds
+	}
+	if v = int64(u); neg {
 		v = -v
 	}
 	return v, max(places-exp, 0), ok
 }
 
-// decimalParser gathers up to 18 significant digits and what it knows of the rest.
+// decimalParser gathers up to 19 significant digits, as many as an int64 has, and
+// what it knows of the rest.
 type decimalParser struct {
-	mantissa int64
+	mantissa uint64
 	digits   int  // significant ones in mantissa
 	dropped  int  // digits after those
-	sticky   bool // one of the dropped is not zero
+	next     byte // first of the dropped
+	sticky   bool // one of those after it is not zero
 }
 
 func (d *decimalParser) digit(c byte) {
 	switch {
-	case d.digits < 18:
-		d.mantissa = d.mantissa*10 + int64(c-'0')
+	case d.digits < 19:
+		d.mantissa = d.mantissa*10 + uint64(c-'0')
 		if d.mantissa != 0 {
 			d.digits++
 		}
+	case d.dropped == 0:
+		d.next = c - '0'
+		d.dropped++
 	default:
 		d.dropped++
 		d.sticky = d.sticky || c != '0'
 	}
 }
 
-// scaled is mantissa·10^shift, rounded half to even.
-func (d *decimalParser) scaled(shift int) (int64, bool) {
+// scaled is mantissa·10^shift with the dropped digits, rounded half to even.
+func (d *decimalParser) scaled(shift int) (uint64, bool) {
 	v := d.mantissa
 	shift += d.dropped
-	if v == 0 {
-		return 0, true
-	}
-	if shift > 18 {
-		return 0, false
-	}
-	if shift >= 0 {
-		if d.sticky || v > math.MaxInt64/pow10[shift] {
-			return 0, false // more digits than an int64 holds
+	switch {
+	case v == 0, shift < -19:
+		return 0, true // below half: v has 19 digits at most
+	case shift > 0:
+		if shift > 18 || d.dropped > 0 || v > math.MaxUint64/uint64(pow10[shift]) {
+			return 0, false // 20 digits, or more than a uint64 holds
 		}
-		return v * pow10[shift], true
+		return v * uint64(pow10[shift]), true
+	case shift == 0:
+		return v + up(v, uint64(d.next), 10, d.sticky), true
 	}
-	if shift < -18 {
-		return 0, true // below half: v has 18 digits at most
+	p := 10 * uint64(pow10[-shift-1])
+	q := v / p
+	return q + up(q, v%p, p, d.next != 0 || d.sticky), true
+}
+
+// up is 1 where the rest r of p, and more if sticky, rounds q up.
+func up(q, r, p uint64, sticky bool) uint64 {
+	if half := p / 2; r > half || r == half && (sticky || q&1 == 1) {
+		return 1
 	}
-	p := pow10[-shift]
-	q, r := v/p, v%p
-	switch half := p / 2; {
-	case r > half, r == half && (d.sticky || q&1 == 1):
-		q++
-	}
-	return q, true
+	return 0
 }
 
 // exponent parses the digits after the e; what it cannot parse it leaves at i.

@@ -3,7 +3,8 @@
 //
 // # Formats
 //
-// Told by their content, plain or gzip, texts with or without a byte order mark:
+// Told by their content, plain or gzip (zeros after it are ignored), texts with or
+// without a byte order mark:
 //
 //   - Canonical CSV: the header timestamp,x,y,z,temperature, then a row per
 //     sample: seconds since 1970, g, degrees Celsius or nothing.
@@ -27,8 +28,12 @@
 //     g with all values in [-2, 127/64]. Options override both; a scale that would
 //     lose something is refused.
 //   - Nominal rate. Devices' own files say it. For a canonical CSV it is 1 over the
-//     median distance of the first 65,536 rows, taken as the nearest rate that
-//     devices are sold with if one is within 2.5 %. Options override it.
+//     mean distance of the first 65,536 rows, taken as the nearest rate that
+//     devices are sold with if one is within 2.5 %. Distances that a missing row, a
+//     duplicate or a clock that was set makes are not in the mean: those more than
+//     half of it, or than the last digit of the times, off. Options override it, but
+//     for a .cwa or GENEActiv .bin only by a tenth; a device's rate above 1000 Hz is
+//     refused.
 //   - Times of samples. A GENEActiv dates a page; its samples follow at the page's
 //     rate. A .cwa dates a block: whole seconds, a fraction where the firmware
 //     writes one, and the sample they belong to; from there, at the nominal rate,
@@ -45,23 +50,33 @@
 //     those that do, within a tenth of nominal. A row that no rate puts right
 //     begins a new batch: gaps, clock jumps, drift. Files that lie on the grid of
 //     their rate, as an E4's, are exact.
+//   - Coarse times. A digit of more than half a sample, as hundredths at 64 Hz, does
+//     not place a sample. Rows less than a digit farther or nearer than a sample,
+//     with coarser digits also at the same time, are then consecutive: evenly
+//     spaced at the nominal rate from the first of them, kept within a digit of
+//     their times; the tolerance, a quarter of a sample, is to those. Only a greater
+//     distance is a gap, and a lesser one a duplicate. Notes says so. Digits coarser
+//     than a sample tell a rate only if the file has a hundred of them, at 50 Hz in
+//     whole seconds 100 s; else --rate is asked for.
 //   - Length. A batch also ends where the number of samples since the beginning
 //     of the recording is a multiple of rate times BatchLength (at most 16,384),
 //     wherever gaps fell.
 //   - Temperature. The rows of a CSV repeat the last reading; every TempEvery-th
 //     row (default a quarter of the rate), counted from the first sample of the
 //     recording, is taken as one, unless blank; a GENEActiv CSV is read likewise.
-//     An E4's readings are its own; one with no sample at or after it, or from more
-//     than a sample before the first, is left out. Blocks and pages have one
-//     reading, at their first sample. Readings of a batch are evenly spaced to
-//     within the larger of the tolerance and a quarter of a sample (an E4's
+//     An E4's readings are its own; one with no sample at or less than a sample after
+//     it is left out and, but in the minute after the last sample, counted. Blocks and
+//     pages have one reading, at their first sample, a page with none that can be read
+//     has none. Readings of a batch are evenly spaced to within the larger of the tolerance and a quarter of a sample (an E4's
 //     exactly); one that is not, as after blanks, begins a new batch.
 //   - Start moves all times by the same amount: the first sample in the file to it,
 //     which is not the earliest where the clock was set back.
 //
 // Rows, blocks and pages that cannot be read are left out and counted, with their
 // places told, as is a damaged or missing end of a file; only a file without a
-// single good one is an error. In an E4 export such a row keeps its place in time.
+// single good one is an error. In an E4 export such a row keeps its place in time,
+// and a TEMP.csv that does not begin well is done without. A page that its number shows
+// to be missing, or whose first line is damaged, is told as one that cannot be read.
 // A block counts as good only if its checksum is right and its rate, axes and
 // scale are those of the first.
 //

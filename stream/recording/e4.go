@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/wearstream/wearstream/stream/wire"
 )
@@ -38,15 +39,15 @@ func (s *e4) found(name string) (source, error) {
 	if len(s.acc) != 1 || len(s.temp) > 1 {
 		return nil, fmt.Errorf("open recording %s: %d files ACC.csv and %d TEMP.csv, want one of each: %s", name, len(s.acc), len(s.temp), known)
 	}
-	for i, f := range s.files() {
-		t, err := f.track()
-		if err != nil {
-			return nil, fmt.Errorf("open recording %s: %w", name, err)
-		}
-		t.lines.close()
-		if i == 0 {
-			s.rate = t.rate
-		} else {
+	t, err := s.acc[0].track()
+	if err != nil {
+		return nil, fmt.Errorf("open recording %s: %w", name, err)
+	}
+	t.lines.close()
+	s.rate = t.rate
+	if len(s.temp) == 1 {
+		if t, err := s.temp[0].track(); err == nil { // else rows tells
+			t.lines.close()
 			s.tempRate = t.rate
 		}
 	}
@@ -84,28 +85,22 @@ func (s *e4) rows(_ int, yield func(*rows) bool) (Damage, error) {
 		return Damage{}, err
 	}
 	defer acc.lines.close()
-	var temp readings
-	if len(s.temp) == 1 {
-		t, err := s.temp[0].track()
-		if err != nil {
-			return Damage{}, err
-		}
-		defer t.lines.close()
-		temp = readings{track: t, damage: &d}
-		temp.advance()
-	}
+	temp := s.readings(&d)
+	defer temp.close()
 	var r rows
+	var t int64 // of the last line
 	for {
 		line, err := acc.next()
 		if err != nil && err != errLong {
 			d.end(acc.name, err)
+			temp.rest(t)
 			yield(&r)
 			return d.told(), nil
 		}
 		if err == nil && len(line) == 0 {
 			continue
 		}
-		t := acc.time()
+		t = acc.time()
 		var x, y, z int32
 		if err == nil {
 			x, y, z, err = counts3(line)
@@ -126,8 +121,25 @@ func (s *e4) rows(_ int, yield func(*rows) bool) (Damage, error) {
 	}
 }
 
+// readings opens those of the export; there are none where they do not begin well.
+func (s *e4) readings(d *damage) *readings {
+	r := &readings{damage: d}
+	if len(s.temp) == 0 {
+		return r
+	}
+	t, err := s.temp[0].track()
+	if err != nil {
+		d.end(s.temp[0].name, fmt.Errorf("read without temperature: %w", err))
+		return r
+	}
+	r.track = t
+	r.advance()
+	return r
+}
+
 // readings hands each reading to the first sample at or after it. One from
-// before the first sample, or after the last, has no sample and is left out.
+// before the first sample, or after the last, or to a line that cannot be read, has
+// no sample and is left out.
 type readings struct {
 	*track
 	damage *damage
@@ -139,12 +151,32 @@ type readings struct {
 // upTo is the last reading up to t, unless it is from a sample before.
 func (s *readings) upTo(t, spacing int64) (temp int32, at int64) {
 	temp = noTemp
-	for ; s.ok && s.t <= t; s.advance() {
-		if s.t > t-spacing {
+	for s.ok && s.t <= t {
+		number, late := s.number, s.t <= t-spacing
+		if !late {
 			temp, at = s.temp, s.t
+		}
+		if s.advance(); late || s.ok && s.t <= t {
+			s.damage.skip(s.name, "line", number, errSample)
 		}
 	}
 	return temp, at
+}
+
+// rest leaves out what no sample came for, and tells of it but for the minute after the
+// last sample: the files of an export end seconds apart.
+func (s *readings) rest(last int64) {
+	for ; s.ok; s.advance() {
+		if s.t-last > int64(time.Minute) {
+			s.damage.skip(s.name, "line", s.number, errSample)
+		}
+	}
+}
+
+func (s *readings) close() {
+	if s.track != nil {
+		s.lines.close()
+	}
 }
 
 // advance goes to the next reading that can be read.
@@ -233,8 +265,9 @@ func (t *track) time() int64 {
 func (t *track) spacing() int64 { return gridNS(1, t.rate) }
 
 var (
-	errThree = errors.New("not three fields")
-	errCount = errors.New("acceleration is no count")
+	errThree  = errors.New("not three fields")
+	errCount  = errors.New("acceleration is no count")
+	errSample = errors.New("reading has no sample at its time")
 )
 
 // counts3 reads three counts as micro-g.

@@ -89,7 +89,7 @@ func (r *Recording) firstBatches(workers int, yield func(*wire.SampleBatch, erro
 func (r *Recording) holds(s *survey) bool {
 	w := Recording{src: r.src}
 	return w.setRate(s, r.first.options) == nil && w.setScale(s, r.first.options) == nil &&
-		w.tol == r.tol && w.LSBPerG == r.LSBPerG && w.RangeMG == r.RangeMG
+		w.tol == r.tol && w.coarse == r.coarse && w.LSBPerG == r.LSBPerG && w.RangeMG == r.RangeMG
 }
 
 // Whole is the recording as all of it says: nil for one that Begin answered until

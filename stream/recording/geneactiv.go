@@ -45,7 +45,7 @@ func (s *geneactiv) files() []file  { return []file{s.file} }
 
 func (s *geneactiv) hint() hint {
 	return hint{
-		rateMHz: s.rate, microG: true, rangeMG: s.rng, tol: 1000, readings: true,
+		rateMHz: s.rate, kept: true, microG: true, rangeMG: s.rng, tol: 1000, readings: true,
 		tempMHz: s.rate / (genePage / geneSample), device: s.dev,
 	}
 }
@@ -56,7 +56,7 @@ func (s *geneactiv) head(l *lines) error {
 	for number := 0; number < 1000; number++ {
 		line, err := l.next()
 		if err != nil {
-			return errors.New("ends within its header")
+			return headEnd(err)
 		}
 		if isPage(line) {
 			return s.about(about)
@@ -66,6 +66,14 @@ func (s *geneactiv) head(l *lines) error {
 		}
 	}
 	return errors.New("has no page of recorded data")
+}
+
+// headEnd says why a header ends before its end.
+func headEnd(err error) error {
+	if err == errLong {
+		return fmt.Errorf("has a header with a %w", err)
+	}
+	return errors.New("ends within its header")
 }
 
 // about takes what matters from the header.
@@ -88,9 +96,12 @@ func (s *geneactiv) about(about geneAbout) (err error) {
 func isPage(line []byte) bool { return string(bytes.TrimSpace(line)) == "Recorded Data" }
 
 var (
-	errPageHead = errors.New("page lacks its time, rate or temperature")
-	errPageData = errors.New("page is not 300 samples in hexadecimal digits")
-	errPageNone = errors.New("page has no samples")
+	errPageHead  = errors.New("page lacks its time or rate")
+	errPageData  = errors.New("page is not 300 samples in hexadecimal digits")
+	errPageNone  = errors.New("page has no samples")
+	errPageBegin = errors.New("page lacks the line Recorded Data that begins it")
+	errPageGone  = errors.New("page is not in the file")
+	errPageAfter = errors.New("line belongs to no page")
 )
 
 func (s *geneactiv) rows(_ int, yield func(*rows) bool) (Damage, error) {
@@ -104,13 +115,13 @@ func (s *geneactiv) rows(_ int, yield func(*rows) bool) (Damage, error) {
 		return Damage{}, err
 	}
 	var r rows
+	p := genePlace{damage: &d, file: s.file.name, pages: s.pages}
 	about := geneAbout{}
-	open, i := true, int64(0) // page i waits for its samples
-	skip := func(err error) { d.skip(s.file.name, "page", i, err) }
+	open := true // the page waits for its samples
 	for {
 		line, err := l.next()
 		if err != nil && err != errLong {
-			s.end(&d, err, i, open)
+			p.end(err, open, about)
 			return d.told(), nil
 		}
 		line = bytes.TrimSpace(line)
@@ -118,40 +129,35 @@ func (s *geneactiv) rows(_ int, yield func(*rows) bool) (Damage, error) {
 		switch {
 		case isPage(line):
 			if open {
-				skip(errPageNone)
-				i++
+				p.found(about)
+				p.skip(errPageNone)
 			}
 			open = true
 			clear(about)
-		case !open || err == nil && len(line) == 0:
+		case err == nil && len(line) == 0:
+		case !open:
+			p.lose(l.number)
 		case field:
 			about.add(name, value)
 		default:
 			r.clear()
+			p.found(about)
 			cut := len(line) < genePage && l.atEnd()
 			if err == nil {
 				err = s.page(&r, about, line, cut)
 			}
-			if err != nil {
-				skip(err)
-			} else if !yield(&r) {
+			open = cut
+			switch {
+			case err != nil && cut:
+				d.skip(s.file.name, "page", p.page, err)
+			case err != nil:
+				p.skip(err)
+			case !yield(&r):
 				return d.told(), nil
-			}
-			if open = cut; !cut {
-				i++
+			case !cut:
+				p.good()
 			}
 		}
-	}
-}
-
-// end notes what is missing after i whole pages.
-func (s *geneactiv) end(d *damage, err error, i int64, open bool) {
-	d.end(s.file.name, err)
-	switch {
-	case open:
-		d.end(s.file.name, fmt.Errorf("cut off within page %d of %d", i, s.pages))
-	case i < s.pages:
-		d.end(s.file.name, fmt.Errorf("ends after %d of %d pages", i, s.pages))
 	}
 }
 
@@ -159,15 +165,18 @@ func (s *geneactiv) end(d *damage, err error, i int64, open bool) {
 func (s *geneactiv) page(r *rows, about geneAbout, line []byte, cut bool) error {
 	start, okTime := stamp([]byte(about["Page Time"]))
 	rate, okRate := hertz(about["Measurement Frequency"])
-	temp, okTemp := celsius([]byte(about["Temperature"]))
 	start -= s.zone
-	if !okTime || !okRate || !okTemp || start < 0 {
+	if !okTime || !okRate || start < 0 {
 		return errPageHead
+	}
+	temp := int32(noTemp)
+	if milli, ok := point(about["Temperature"], 3); ok && -273_150 <= milli && milli <= 1_000_000 {
+		temp = int32(milli)
 	}
 	if !cut && len(line) != genePage {
 		return errPageData
 	}
-	volts, _, _ := decimal([]byte(about["Battery voltage"]), 3)
+	volts, _ := point(about["Battery voltage"], 3)
 	r.mv = int(volts)
 	for i := range len(line) / geneSample {
 		v, ok := hex12(line[i*geneSample:])

@@ -1,6 +1,8 @@
 package recording
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +60,115 @@ func TestGENEActivPages(t *testing.T) {
 			t.Errorf("%s: sample 1 is %+v", c.name, s)
 		}
 		valid(t, r)
+	}
+}
+
+// geneNumbered is genePages with the number that devices give each page.
+func geneNumbered(n int) []string {
+	page := strings.Repeat("7ff80000103c", 300)
+	text := genePages(slices.Repeat([]string{page}, n)...)
+	pages := strings.SplitAfter(strings.Replace(text, "Pages:3", fmt.Sprint("Pages:", n), 1), page+"\r\n")[:n]
+	for i, p := range pages {
+		pages[i] = strings.Replace(p, "Recorded Data\r\n", fmt.Sprintf("Recorded Data\r\nSequence Number:%d\r\n", i), 1)
+	}
+	return pages
+}
+
+// TestGENEActivMissing: pages that are not found are told with their places.
+func TestGENEActivMissing(t *testing.T) {
+	damage := func(p *string) { *p = strings.Replace(*p, "Recorded Data", "RecordedXData", 1) }
+	none := func(p *string) { *p = "" }
+	for _, c := range []struct {
+		name       string
+		change     func(p []string)
+		samples    int64
+		where, end string
+	}{
+		{"whole", func([]string) {}, 1800, "", ""},
+		{"the beginning of a page", func(p []string) { damage(&p[2]) }, 1500, "a.bin pages 2", ""},
+		{"of two pages", func(p []string) { damage(&p[2]); damage(&p[3]) }, 1200, "a.bin pages 2-3", ""},
+		{"of the last page", func(p []string) { damage(&p[5]) }, 1500, "a.bin pages 5", ""},
+		{"of the last page, number of pages unknown", func(p []string) {
+			damage(&p[5])
+			p[0] = strings.Replace(p[0], "Pages:6", "Pages:0", 1)
+		}, 1500, "a.bin pages 5", ""},
+		{"of a page, number of pages unknown", func(p []string) {
+			damage(&p[1])
+			p[0] = strings.Replace(p[0], "Pages:6", "Pages:0", 1)
+		}, 1500, "a.bin pages 1", ""},
+		{"pages are missing", func(p []string) { none(&p[1]); none(&p[2]); none(&p[4]) }, 900, "a.bin pages 1-2, 4", ""},
+		{"the last is missing", func(p []string) { none(&p[5]) }, 1500, "", "a.bin: ends after 5 of 6 pages"},
+		{"without numbers", func(p []string) {
+			for i := range p {
+				p[i] = strings.Replace(p[i], "Sequence", "Frequence", 1)
+			}
+			damage(&p[2])
+		}, 1500, "a.bin pages 2", ""},
+		{"bytes between pages", func(p []string) { p[2] += "\x01\x02\x03\r\n" }, 1800, "a.bin lines 38", ""},
+		{"bytes after the last page", func(p []string) { p[5] += "\x01\x02\x03\r\n\x04" }, 1800, "a.bin lines 59", ""},
+		{"a number beyond", func(p []string) { p[2] = strings.Replace(p[2], "Number:2", "Number:99999999999", 1) }, 1800, "", ""},
+		{"a page in two", func(p []string) { p[2] = p[2][:1000] + "\n" + p[2][1001:] }, 1500, "a.bin pages 2", ""},
+	} {
+		pages := geneNumbered(6)
+		c.change(pages)
+		r, err := readBin(strings.Join(pages, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := ""
+		if r.Damage.End != nil {
+			end = r.Damage.End.Error()
+		}
+		if r.Samples != c.samples || r.Damage.Where != c.where || end != c.end {
+			t.Errorf("%s: %d samples, damage %+v", c.name, r.Samples, r.Damage)
+		}
+		valid(t, r)
+	}
+}
+
+func readBin(text string) (*Recording, error) {
+	src, err := findIn("a.bin", memory("a.bin", []byte(text)))
+	if err != nil {
+		return nil, err
+	}
+	return scan("a.bin", src, Options{})
+}
+
+// TestGENEActivComma: numbers of a header with a comma for their point, and pages
+// without a temperature.
+func TestGENEActivComma(t *testing.T) {
+	whole := strings.Join(geneNumbered(3), "")
+	for _, c := range []struct {
+		name, temps string
+		text        string
+	}{
+		{"points", "[-500 -500 -500]", whole},
+		{"commas", "[23100 23100 23100]", strings.NewReplacer("Temperature:-0.5", "Temperature:23,1", "voltage:4.1", "voltage:4,1", "100.0", "100,0", ":100 Hz", ":100,0 Hz").Replace(whole)},
+		{"blank", "[-500 -500]", strings.Replace(whole, "Temperature:-0.5", "Temperature:", 1)},
+		{"no number", "[-500 -500]", strings.Replace(whole, "Temperature:-0.5", "Temperature:x", 1)},
+		{"too hot", "[-500 -500]", strings.Replace(whole, "Temperature:-0.5", "Temperature:5000", 1)},
+		{"no such line", "[-500 -500]", strings.Replace(whole, "Temperature:-0.5\r\n", "", 1)},
+	} {
+		r, err := readBin(c.text)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if u := unpack(t, r); r.Samples != 900 || r.RateMHz != 100_000 || r.BatteryMV[1] != 4100 || r.Damage != (Damage{}) || fmt.Sprint(u.temp) != c.temps {
+			t.Errorf("%s: opened as %+v, readings %v", c.name, r, u.temp)
+		}
+		valid(t, r)
+	}
+
+	text := "Device Type,GENEActiv\nMeasurement Frequency,85,7 Hz\nTime Zone,GMT +01\nRange,-8 to 8\n" + strings.Repeat(",\n", geneCSVHead-4) +
+		"2011-10-09 10:25:02:500,-0.421,-0.6751,0.305,48,0,24.5\n"
+	if r := open(t, write(t, "a.csv", text), Options{}); r.RateMHz != 85_700 || r.RangeMG != 8000 {
+		t.Errorf("the CSV export: opened as %+v", r)
+	}
+
+	long := strings.Replace(whole, "Device Model:1.1", "Device Model:"+strings.Repeat("x", maxLine), 1)
+	if _, err := readBin(long); err == nil || !strings.Contains(err.Error(), "header with a line of more than") {
+		t.Errorf("a long line in the header: %v", err)
 	}
 }
 

@@ -38,7 +38,7 @@ func (s *geneactivCSV) head() (err error) {
 	for range geneCSVHead {
 		line, err := l.next()
 		if err != nil {
-			return errors.New("ends within its header")
+			return headEnd(err)
 		}
 		if name, value, ok := bytes.Cut(line, []byte{','}); ok {
 			about.add(name, value)

@@ -82,6 +82,7 @@ type Recording struct {
 	src     source
 	shift   int64  // ns
 	tol     int64  // ns
+	coarse  int64  // last digit of times, ns, where it is more than half a sample; else 0
 	tempMHz uint32 // nominal rate of the readings
 	size    int    // samples per batch
 	first   *first // nil: all of it is known

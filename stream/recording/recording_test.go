@@ -312,7 +312,7 @@ func TestE4(t *testing.T) {
 		t.Errorf("readings %v at %v", u.temp, u.tempT)
 	}
 	r := open(t, dir, Options{})
-	if r.Damage.Rows != 2 {
+	if r.Damage.Rows != 4 || r.Damage.Where != "TEMP.csv lines 3-4, 7; ACC.csv lines 43" {
 		t.Errorf("damage %+v", r.Damage)
 	}
 

@@ -53,6 +53,7 @@ type survey struct {
 	places      int      // most digits after the point of a time
 	scale       int      // index into scales of the coarsest that fits so far
 	spacings    []int64
+	early       int    // places, until there were all of those
 	rate        uint32 // nominal, mHz, where it is known already
 	fixed       uint32 // scale asked for
 	misfits     int64  // values that do not fit it
@@ -84,6 +85,9 @@ func (s *survey) take(r *rows) {
 		return
 	}
 	s.places = max(s.places, r.places)
+	if len(s.spacings) < maxSpacings {
+		s.early = s.places
+	}
 	last := s.last
 	if s.n == 0 {
 		s.first, last = r.t[0], r.t[0]
@@ -107,6 +111,9 @@ func (s *survey) take(r *rows) {
 	}
 	s.low, s.high = low, high
 }
+
+// digit is the last of times that have so many after the point, ns.
+func digit(places int) int64 { return pow10[9-min(places, 9)] }
 
 // fit goes on to the first scale that the rows fit.
 func (s *survey) fit(r *rows) {

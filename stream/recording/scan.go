@@ -58,28 +58,51 @@ func conclude(path string, src source, o Options, s *survey, damage Damage) (*Re
 		return nil, fmt.Errorf("--start: the recording would end in %d", r.Latest.Year())
 	}
 	r.size = perBatch(o.BatchLength, r.RateMHz)
+	if r.coarse > 0 {
+		r.Notes = append(slices.Clone(r.Notes), "timestamps have too few digits to place a sample: consecutive ones are taken as evenly spaced")
+	}
 	return r, nil
+}
+
+// against says why a rate that was asked for is not to be had of a device's file.
+func against(h hint, asked float64) error {
+	d := float64(h.rateMHz) / 1000
+	switch {
+	case !h.kept:
+	case h.rateMHz > wire.MaxRateMHz:
+		return fmt.Errorf("its device's rate of %v Hz is above %d Hz, which is not supported", d, wire.MaxRateMHz/1000)
+	case asked != 0 && math.Abs(asked-d) > d/slack:
+		return fmt.Errorf("--rate: %v Hz is not what the file says, %v Hz: leave --rate out", asked, d)
+	}
+	return nil
 }
 
 // setRate decides the nominal rate, the tolerance of times and the readings' step.
 func (r *Recording) setRate(s *survey, o Options) error {
 	h := r.src.hint()
+	if err := against(h, o.RateHz); err != nil {
+		return err
+	}
 	switch {
 	case o.RateHz != 0:
 		r.RateMHz = uint32(math.Round(o.RateHz * 1000))
 	case h.rateMHz != 0:
 		r.RateMHz = h.rateMHz
 	default:
-		r.RateMHz = cmp.Or(s.rate, nominal(s.spacings))
+		r.RateMHz = cmp.Or(s.rate, nominal(s.spacings, digit(s.early)))
 	}
 	if r.RateMHz < wire.MinRateMHz || r.RateMHz > wire.MaxRateMHz {
 		return errors.New("its timestamps show no rate from 1 to 1000 Hz: give --rate")
 	}
 	r.tol = h.tol
 	if r.tol == 0 {
-		r.tol = max(1000, pow10[9-min(s.places, 9)]) // times were rounded to it when the file was written
+		r.tol = max(1000, digit(s.places)) // times were rounded to it when the file was written
 	}
-	r.tol = min(r.tol, gridNS(1, r.RateMHz)/2)
+	if each := gridNS(1, r.RateMHz); r.tol > each/2 {
+		if r.tol = each / 2; h.tol == 0 && digit(s.places) != each {
+			r.coarse, r.tol = digit(s.places), each/4 // they are made even
+		}
+	}
 	if r.TempEvery = o.TempEvery; r.TempEvery == 0 {
 		r.TempEvery = max(1, int(math.RoundToEven(float64(r.RateMHz)/4000)))
 	}
@@ -111,33 +134,4 @@ func (r *Recording) setScale(s *survey, o Options) error {
 		r.RangeMG = e4Range // the form and the bounds of an E4
 	}
 	return nil
-}
-
-// common are the rates that devices are sold with, mHz.
-var common = []uint32{
-	1_000, 5_000, 8_000, 10_000, 12_500, 16_000, 20_000, 25_000, 26_000, 30_000, 31_250, 32_000, 40_000, 50_000, 52_000,
-	60_000, 62_500, 64_000, 66_700, 75_000, 80_000, 85_700, 90_000, 100_000, 104_000, 120_000, 125_000, 128_000,
-	150_000, 200_000, 208_000, 250_000, 256_000, 400_000, 416_000, 500_000, 512_000, 800_000, 1_000_000,
-}
-
-// nominal is the rate that a device was set to, told from the median distance of
-// its rows: the nearest common rate within 2.5 %, else the rate itself.
-func nominal(spacings []int64) uint32 {
-	if len(spacings) == 0 {
-		return 0
-	}
-	slices.Sort(spacings)
-	median := spacings[len(spacings)/2]
-	if median <= 0 {
-		return 0
-	}
-	rate := float64(1e12) / float64(median)
-	best := math.Round(rate/100) * 100
-	off := 0.025
-	for _, c := range common {
-		if d := math.Abs(rate/float64(c) - 1); d < off {
-			best, off = float64(c), d
-		}
-	}
-	return uint32(min(best, math.MaxUint32))
 }

@@ -36,6 +36,7 @@ type source interface {
 // nothing.
 type hint struct {
 	rateMHz  uint32
+	kept     bool // its blocks are dated by that rate: no other can be asked for
 	lsbPerG  uint32
 	microG   bool // values are on no scale
 	rangeMG  uint32
@@ -185,12 +186,50 @@ func (f file) stream() (*bufio.Reader, io.Closer, error) {
 			c.Close()
 			return nil, nil, fmt.Errorf("unzip %s: %w", f.name, err)
 		}
-		r = bufio.NewReaderSize(z, maxLine)
+		z.Multistream(false)
+		r = bufio.NewReaderSize(&members{z, r}, maxLine)
 	}
 	if mark, _ := r.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
 		_, _ = r.Discard(len(mark)) // the buffer holds it
 	}
 	return r, c, nil
+}
+
+// members reads the members of a gzip file one after another, and over the zeros that
+// a tape or a disk has filled its last block with, as gzip does.
+type members struct {
+	z *gzip.Reader
+	r *bufio.Reader
+}
+
+func (m *members) Read(p []byte) (int, error) {
+	for {
+		n, err := m.z.Read(p)
+		switch {
+		case n > 0 && err == io.EOF:
+			return n, nil
+		case err != io.EOF:
+			return n, err
+		}
+		if err = m.next(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// next goes to the next member.
+func (m *members) next() error {
+	for {
+		switch b, err := m.r.ReadByte(); {
+		case err != nil:
+			return err
+		case b != 0:
+			_ = m.r.UnreadByte() // was just read
+			err = m.z.Reset(m.r)
+			m.z.Multistream(false)
+			return err
+		}
+	}
 }
 
 // lines opens the file as a text.
