@@ -38,9 +38,9 @@ type Epoch struct {
 }
 
 // NewEpoch accumulates one epoch of 5 s that begins at start, given the configured rate
-// in millihertz. Both inputs may be empty. Of an epoch of which less than half is covered
-// (definitions, section 3) the samples count in longer windows, but not the epoch: what
-// is a mean or a share of epochs leaves it out.
+// in millihertz. Both inputs may be empty. Of an epoch of less than LeastCoverage the
+// samples count in longer windows, but not the epoch: what is a mean or a share of epochs
+// leaves it out.
 func NewEpoch(start int64, s Samples, r Readings, rate uint32) Epoch {
 	var memory [512]float64 // enough to 102 Hz
 	e, _ := newEpoch(start, s, r, rate, memory[:])
@@ -59,7 +59,7 @@ func newEpoch(start int64, s Samples, r Readings, rate uint32, memory []float64)
 		vm:   newMagnitude(s, vm),
 		temp: newTemperature(r),
 	}
-	if halfCovered(start, s.T, rate) {
+	if covered(start, s.T, rate) {
 		e.raised = newRaised(e.x.sum, e.y.sum, e.z.sum)
 	} else {
 		e.vm.mads, e.vm.epochs = 0, 0
@@ -68,21 +68,29 @@ func newEpoch(start int64, s Samples, r Readings, rate uint32, memory []float64)
 	return e, vm
 }
 
-// halfCovered reports whether the samples of an epoch cover half of it or more: each the
-// time from the one before, and the last that to the end, at most 1.5 nominal spacings.
-func halfCovered(start int64, t []int64, rate uint32) bool {
+// LeastCoverage is the share of an interval that is to be covered for it to have features
+// (definitions, section 3).
+const LeastCoverage = 0.5
+
+// Reach is the longest time, ns, that a sample stands for at a configured rate in
+// millihertz: 1.5 spacings. Samples further apart have a gap between them.
+func Reach(rate uint32) int64 { return 1_500_000_000_000 / int64(rate) }
+
+// covered reports whether enough of an epoch is: each sample covers the time from the one
+// before, and the last that to the end, at most its reach.
+func covered(start int64, t []int64, rate uint32) bool {
 	if len(t) == 0 {
 		return false
 	}
-	const half = int64(EpochLength) / 2
-	most, last, covered := 1_500_000_000_000/int64(rate), start, int64(0)
+	const least = int64(LeastCoverage * float64(EpochLength))
+	most, last, sum := Reach(rate), start, int64(0)
 	for _, t := range t {
-		if covered += min(t-last, most); covered >= half {
+		if sum += min(t-last, most); sum >= least {
 			return true
 		}
 		last = t
 	}
-	return covered+min(start+int64(EpochLength)-last, most) >= half
+	return sum+min(start+int64(EpochLength)-last, most) >= least
 }
 
 // Merge extends e by next, which lies later in event time. The order matters for

@@ -31,7 +31,7 @@ func newJerk(s Samples, rate uint32, far uint64) jerk {
 	}
 	j := jerk{some: true, first: s.at(0), last: s.at(n - 1)}
 	if rate > 0 {
-		j.limit = 1_500_000_000_000 / int64(rate)
+		j.limit = Reach(rate)
 	}
 	if far < 1<<31 && fits(n, 3*far*far) && s.even(j.limit) {
 		j.pairs, j.squares.Lo = int64(n-1), s.apart()

@@ -142,7 +142,7 @@ func center(to []float64, v []int32, sum int64) {
 func (c *spectra) onGrid(w *Window, n int) (s Samples, whole bool) {
 	s = w.Samples
 	rate := int64(w.Rate)
-	near := 1_500_000_000_000 / rate
+	near := Reach(w.Rate)
 	far := max(near, int64(resetGap))
 	most := int64(0)
 	last := w.start

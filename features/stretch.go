@@ -35,7 +35,7 @@ type stretch struct {
 }
 
 func (c *stretch) reset(start int64, rate uint32) {
-	near := 1_500_000_000_000 / int64(rate)
+	near := Reach(rate)
 	*c = stretch{start: start, near: near, far: max(near, int64(resetGap)), rate: int64(rate), bridge: c.bridge}
 }
 

@@ -106,13 +106,13 @@ func (p *Partial) cover(times []int64, rate uint32) {
 	if rate == 0 || len(times) == 0 {
 		return
 	}
-	spacing := 1_500_000_000_000 / int64(rate) // the longest that one sample covers
+	reach := features.Reach(rate)
 	sum, before := int64(0), p.Start
 	for _, t := range times {
-		sum += min(t-before, spacing)
+		sum += min(t-before, reach)
 		before = t
 	}
-	p.covered = sum + min(p.Start+minuteNS-before, spacing)
+	p.covered = sum + min(p.Start+minuteNS-before, reach)
 }
 
 // thin takes the first sample of each slot of a fifth of a second, or of a sample at

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wearstream/wearstream/features"
 	"github.com/wearstream/wearstream/features/calibrate"
 	"github.com/wearstream/wearstream/features/pair"
 	"github.com/wearstream/wearstream/stream/recording"
@@ -68,7 +69,7 @@ func (t *timeline) add(p part) {
 	if p.N == 0 {
 		return
 	}
-	limit := 1_500_000_000_000 / int64(p.Nominal()) // what a sample stands for at most
+	limit := features.Reach(p.Nominal())
 	t.half = limit / 3
 	first, last := p.SampleTime(0), p.SampleTime(int(p.N)-1)
 	t.back = t.back || t.until-first > limit

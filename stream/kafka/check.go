@@ -19,8 +19,7 @@ func Verify(ctx context.Context, cl *kgo.Client, cell string, topics []wire.Topi
 	return verify(ctx, kadm.NewClient(cl), cell, topics, replication, map[string]stream.LogID{})
 }
 
-// Speaks answers how many brokers there are and, of each, the version of Kafka that it
-// speaks.
+// Speaks answers how many brokers there are and which versions of Kafka they speak.
 func Speaks(ctx context.Context, cl *kgo.Client) (brokers int, versions []string, err error) {
 	answers, err := kadm.NewClient(cl).ApiVersions(ctx)
 	if err != nil {

@@ -67,8 +67,9 @@
 //     An E4's readings are its own; one with no sample at or less than a sample after
 //     it is left out and, but in the minute after the last sample, counted. Blocks and
 //     pages have one reading, at their first sample, a page with none that can be read
-//     has none. Readings of a batch are evenly spaced to within the larger of the tolerance and a quarter of a sample (an E4's
-//     exactly); one that is not, as after blanks, begins a new batch.
+//     has none. Readings of a batch are evenly spaced to within the larger of the
+//     tolerance and a quarter of a sample (an E4's exactly); one that is not, as after
+//     blanks, begins a new batch.
 //   - Start moves all times by the same amount: the first sample in the file to it,
 //     which is not the earliest where the clock was set back.
 //

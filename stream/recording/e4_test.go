@@ -57,10 +57,7 @@ func TestE4Damage(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		end := ""
-		if r.Damage.End != nil {
-			end = r.Damage.End.Error()
-		}
+		end := ending(r)
 		if r.Damage.Where != c.where || !strings.HasPrefix(end, c.end) || (end == "") != (c.end == "") {
 			t.Errorf("%s: damage %+v", c.name, r.Damage)
 		}

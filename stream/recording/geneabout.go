@@ -28,22 +28,18 @@ func (a geneAbout) common() (rate uint32, zone int64, rangeMG uint32, d Device, 
 		return 0, 0, 0, d, errors.New("its header has no time zone as GMT +01:00")
 	}
 	low, high, _ := strings.Cut(a["Accelerometer Range"]+a["Range"], " to ")
-	if v, ok := point(high, 3); ok && low == "-"+high && v > 0 && v <= 100_000 {
+	if v, _, ok := decimal(point(high), 3); ok && low == "-"+high && v > 0 && v <= 100_000 {
 		rangeMG = uint32(v)
 	}
 	return rate, zone, rangeMG, d, nil
 }
 
-// point is decimal for a number that a computer of some countries wrote: with a comma
-// for its point.
-func point(text string, scale int) (int64, bool) {
-	v, _, ok := decimal([]byte(strings.Replace(text, ",", ".", 1)), scale)
-	return v, ok
-}
+// point gives a number that a computer of some countries wrote with a comma its point.
+func point(text string) []byte { return []byte(strings.Replace(text, ",", ".", 1)) }
 
 // hertz reads "85.7 Hz" as millihertz.
 func hertz(text string) (uint32, bool) {
-	v, ok := point(strings.TrimSpace(strings.TrimSuffix(text, "Hz")), 3)
+	v, _, ok := decimal(point(strings.TrimSpace(strings.TrimSuffix(text, "Hz"))), 3)
 	return uint32(v), ok && v >= 1000 && v <= 1_000_000
 }
 

@@ -169,14 +169,14 @@ func (s *geneactiv) page(r *rows, about geneAbout, line []byte, cut bool) error 
 	if !okTime || !okRate || start < 0 {
 		return errPageHead
 	}
-	temp := int32(noTemp)
-	if milli, ok := point(about["Temperature"], 3); ok && -273_150 <= milli && milli <= 1_000_000 {
-		temp = int32(milli)
+	temp, ok := celsius(point(about["Temperature"]))
+	if !ok {
+		temp = noTemp
 	}
 	if !cut && len(line) != genePage {
 		return errPageData
 	}
-	volts, _ := point(about["Battery voltage"], 3)
+	volts, _, _ := decimal(point(about["Battery voltage"]), 3)
 	r.mv = int(volts)
 	for i := range len(line) / geneSample {
 		v, ok := hex12(line[i*geneSample:])

@@ -36,25 +36,18 @@ func TestGENEActivPages(t *testing.T) {
 		{"no time", strings.Replace(genePages(page, page, page), "23:59:57", "24:59:57", 1), "a.bin pages 1", "", 600},
 		{"cut", genePages(page, page, page)[:len(genePages(page, page, page))-1210], "", "a.bin: cut off within page 2 of 3", 799},
 	} {
-		src, err := findIn("a.bin", memory("a.bin", []byte(c.text)))
+		r, err := readBin(c.text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := scan("a.bin", src, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		end := ""
-		if r.Damage.End != nil {
-			end = r.Damage.End.Error()
-		}
+		end := ending(r)
 		if r.Samples != c.samples || r.Damage.Where != c.where || end != c.end {
 			t.Errorf("%s: %d samples, damage %+v", c.name, r.Samples, r.Damage)
 		}
 		if r.Device != (Device{"GENEActiv 1.1", "000123", "left"}) || r.RangeMG != 8000 || r.BatteryMV[1] != 4100 {
 			t.Errorf("%s: opened as %+v", c.name, r)
 		}
-		s := samples(t, src)[1]
+		s := samples(t, r.src)[1]
 		at := time.Date(2024, 3, 1, 3, 29, 54, 510_000_000, time.UTC)
 		if !strings.Contains(c.where, "0") && s.t != at.UnixNano() || s.x != 8_188_000 || s.y != -8_196_000 || s.z != 10_000 {
 			t.Errorf("%s: sample 1 is %+v", c.name, s)
@@ -115,15 +108,20 @@ func TestGENEActivMissing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		end := ""
-		if r.Damage.End != nil {
-			end = r.Damage.End.Error()
-		}
+		end := ending(r)
 		if r.Samples != c.samples || r.Damage.Where != c.where || end != c.end {
 			t.Errorf("%s: %d samples, damage %+v", c.name, r.Samples, r.Damage)
 		}
 		valid(t, r)
 	}
+}
+
+// ending is what is told of a file's end.
+func ending(r *Recording) string {
+	if r.Damage.End == nil {
+		return ""
+	}
+	return r.Damage.End.Error()
 }
 
 func readBin(text string) (*Recording, error) {

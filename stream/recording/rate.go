@@ -51,14 +51,14 @@ func spacing(spacings []int64, unit int64) float64 {
 			steady++
 		}
 	}
+	coarse := float64(n-steady) > 0.15*float64(n) || n >= 256 && even(spacings, in, fine, unit)
 	switch {
-	case float64(n-steady) > 0.15*float64(n), n >= 256 && even(spacings, in, fine, unit):
-		if fine < float64(unit) && fine*float64(n) < 100*float64(unit) {
-			return 0 // too short to tell it to 1 %
-		}
-		return fine
+	case !coarse:
+		return float64(unit)
+	case fine < float64(unit) && fine*float64(n) < 100*float64(unit):
+		return 0 // too short to tell it to 1 %
 	}
-	return float64(unit)
+	return fine
 }
 
 // middle is the median of the distances above 0: of duplicates, and of digits

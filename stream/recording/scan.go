@@ -98,10 +98,13 @@ func (r *Recording) setRate(s *survey, o Options) error {
 	if r.tol == 0 {
 		r.tol = max(1000, digit(s.places)) // times were rounded to it when the file was written
 	}
-	if each := gridNS(1, r.RateMHz); r.tol > each/2 {
-		if r.tol = each / 2; h.tol == 0 && digit(s.places) != each {
-			r.coarse, r.tol = digit(s.places), each/4 // they are made even
-		}
+	each, unit := gridNS(1, r.RateMHz), digit(s.places)
+	switch {
+	case r.tol <= each/2:
+	case h.tol == 0 && unit != each:
+		r.coarse, r.tol = unit, each/4 // they are made even
+	default:
+		r.tol = each / 2
 	}
 	if r.TempEvery = o.TempEvery; r.TempEvery == 0 {
 		r.TempEvery = max(1, int(math.RoundToEven(float64(r.RateMHz)/4000)))

@@ -102,7 +102,7 @@ func (m *Merger) frame(c *Content, k Key, batches []*wire.SampleBatch) {
 		if last == nil || last.Boot != b.Boot {
 			until = b.End()
 		} else {
-			c.Jump = c.Jump || until-b.SampleTime(0) > limit(last.Nominal()) || stepped(last, b)
+			c.Jump = c.Jump || until-b.SampleTime(0) > features.Reach(last.Nominal()) || stepped(last, b)
 			until = max(until, b.End())
 		}
 		last = b
@@ -124,7 +124,7 @@ type pace struct {
 func (p *pace) add(b *wire.SampleBatch, from, to int) {
 	nominal := b.Nominal()
 	first, steps := b.SampleTime(from), uint64(to-from-1)
-	if d := first - p.last; p.any && 0 < d && d <= limit(nominal) {
+	if d := first - p.last; p.any && 0 < d && d <= features.Reach(nominal) {
 		p.took += d
 		steps++
 	}
@@ -184,9 +184,6 @@ func stepped(a, b *wire.SampleBatch) bool {
 	step := (b.T0us - a.T0us) - int64(b.TicksUS.Value-a.TicksUS.Value)
 	return max(step, -step) > clockTolerance
 }
-
-// limit is the time that a sample stands for at most: 1.5 nominal spacings.
-func limit(nominal uint32) int64 { return 1_500_000_000_000 / int64(nominal) }
 
 // take appends the samples of one batch, and reports whether the times still ascend.
 func (m *Merger) take(k Key, b *wire.SampleBatch) (ascending bool) {

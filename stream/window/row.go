@@ -9,12 +9,8 @@ import (
 	"github.com/wearstream/wearstream/stream/wire"
 )
 
-// Coverage below which the features of a window are NULL, and below which it is
-// flagged (definitions, section 3).
-const (
-	tooFew  = 0.5
-	partial = 0.8
-)
+// partial is the coverage below which a window is flagged (definitions, section 3).
+const partial = 0.8
 
 // Rows makes rows of sums by one set. Not for concurrent use.
 type Rows struct {
@@ -39,7 +35,7 @@ func NewRows(set *features.Set, columns []string) *Rows {
 // Row is what a window's sum says and the set makes of it, until the next one:
 // all but whose it is, its revision, status, reason and lane.
 func (r *Rows) Row(k Key, s *Sum) *wire.WindowRow {
-	if s.Coverage >= tooFew {
+	if s.Coverage >= features.LeastCoverage {
 		w := &r.window
 		w.Reset(k.Length, s.Rate)
 		w.Epoch, w.Samples = s.Epoch, s.Samples
@@ -58,7 +54,7 @@ func (r *Rows) RowOf(k Key, s *Sum, values []float64) *wire.WindowRow {
 	for range r.wide {
 		r.row.Features = append(r.row.Features, float32(math.NaN()))
 	}
-	if s.Coverage >= tooFew {
+	if s.Coverage >= features.LeastCoverage {
 		for i, v := range values {
 			r.row.Features[r.at[i]] = float32(v)
 		}
@@ -68,7 +64,7 @@ func (r *Rows) RowOf(k Key, s *Sum, values []float64) *wire.WindowRow {
 
 func (s *Sum) flags() (flags uint32) {
 	switch {
-	case s.Coverage < tooFew:
+	case s.Coverage < features.LeastCoverage:
 		flags |= wire.FlagTooFew
 	case s.Coverage < partial:
 		flags |= wire.FlagPartial

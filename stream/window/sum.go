@@ -117,7 +117,7 @@ func (p *part) add(until int64, c *Content, nominal uint32, inner int64, bytes [
 	if p.nominal != nominal {
 		inner = covered(c.Samples.T, p.nominal)
 	}
-	p.covered += min(c.Samples.T[0]-p.last, limit(p.nominal)) + inner
+	p.covered += min(c.Samples.T[0]-p.last, features.Reach(p.nominal)) + inner
 	p.last = c.Samples.T[n-1]
 	p.samples.Write(bytes)
 }
@@ -127,7 +127,7 @@ func covered(t []int64, nominal uint32) (sum int64) {
 	if nominal == 0 || len(t) == 0 {
 		return 0
 	}
-	most, last := limit(nominal), t[0]
+	most, last := features.Reach(nominal), t[0]
 	for _, t := range t {
 		sum += min(t-last, most)
 		last = t
@@ -142,7 +142,7 @@ func (p *part) sum(c *Content, buf []byte, alone bool) Sum {
 		return s
 	}
 	k := p.key
-	covered := p.covered + min(k.End()-p.last, limit(p.nominal))
+	covered := p.covered + min(k.End()-p.last, features.Reach(p.nominal))
 	s.Coverage = min(1, float64(covered)/float64(k.Length))
 	s.Expected = uint32((uint64(k.Length)/1e6*uint64(p.nominal) + 500_000) / 1_000_000)
 	var digest [sha256.Size]byte
